@@ -1,0 +1,1 @@
+"""Where voxels are: affines in mm, boxes of voxels."""

@@ -1,0 +1,1 @@
+"""What a run stands on: seeds, files that survive a crash, devices."""
