@@ -1,0 +1,1 @@
+"""Archive folders → volumes and refusals, every file accounted for, no PHI past this room."""

@@ -1,0 +1,1 @@
+"""One file or series ↔ one volume, or a refusal with a reason code."""
