@@ -1,0 +1,1 @@
+"""Encoders: MONAI networks behind one interface, their heads, their decoder, their delivery."""

@@ -1,0 +1,1 @@
+"""Methods: pairing, encoder and objective put together into one training step."""

@@ -1,0 +1,1 @@
+"""Objectives: one loss, one file, one paper. They see embeddings and masks, never metadata."""
