@@ -1,0 +1,41 @@
+"""Silence at the source: pydicom's warnings and log lines print header values and file names."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydicom import config
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Run pydicom without any line that could hold a patient's data.
+
+    pydicom prints the raw value of a malformed element both as a warning and as a log line, and
+    the file name of a short file. Inside the block values are not validated, nothing is warned
+    and nothing is logged.
+
+    Yields:
+        Nothing.
+
+    Example:
+        >>> with quiet():
+        ...     logging.getLogger("pydicom").warning("DOE^JOHN")
+    """
+    logger = logging.getLogger("pydicom")
+    was_disabled, logger.disabled = logger.disabled, True
+    reading, writing = (
+        config.settings.reading_validation_mode,
+        config.settings.writing_validation_mode,
+    )
+    config.settings.reading_validation_mode = config.IGNORE
+    config.settings.writing_validation_mode = config.IGNORE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
+        config.settings.reading_validation_mode = reading
+        config.settings.writing_validation_mode = writing
