@@ -1,0 +1,90 @@
+"""Settings of a view policy: grid, normalisation, transforms with their ranges in physical units.
+
+Each section mirrors one dataclass of `medcl.augment`, which says what the transform does and what
+it preserves. Whether a policy is safe for a task is decided there, not by these ranges.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from medcl.config.section import Name, Section, SizeVoxels, SpacingMm
+from medcl.config.transforms import TransformConfig
+
+PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]
+
+Task = Literal[
+    "generic",
+    "lateral",
+    "density",
+    "size",
+    "focal",
+    "texture",
+    "suv_absolute",
+    "suv_ratio",
+    "suv_total",
+    "contrast_class",
+    "quantitative_mr",
+    "shape",
+    "acquisition",
+]
+
+
+class GridConfig(Section):
+    """The grid that a view is sampled on."""
+
+    size_voxels: SizeVoxels
+    """Voxels of a view along x, y, z"""
+    spacing_mm: SpacingMm
+    """Voxel size along x, y, z in mm"""
+
+
+class FixedWindowConfig(Section):
+    """The same range for every volume becomes the network's input range."""
+
+    name: Literal["fixed_window"]
+    low: Annotated[float, Field(ge=-1e6, le=1e6)]
+    """Lowest value kept, in the unit of the modality (HU, SUV)"""
+    high: Annotated[float, Field(ge=-1e6, le=1e6)]
+    """Highest value kept, in the unit of the modality (HU, SUV)"""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "FixedWindowConfig":
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}.")
+        return self
+
+
+class PercentileWindowConfig(Section):
+    """Each volume's own 1st to 99th percentile: for images without a unit."""
+
+    name: Literal["percentile_window"]
+
+
+NormalisationConfig = Annotated[FixedWindowConfig | PercentileWindowConfig, Discriminator("name")]
+
+
+class PolicyConfig(Section):
+    """A view policy written out."""
+
+    name: Name
+    """What the policy is called in reports"""
+    modality: PolicyModality
+    """What it may be used on; weighted and quantitative MR are different"""
+    grid: GridConfig
+    """The grid that views are sampled on"""
+    normalisation: NormalisationConfig
+    """How voxel values become network input"""
+    transforms: tuple[TransformConfig, ...] = ()
+    """What differs between views"""
+
+
+def _policy_kind(value: object) -> str:
+    return "name" if isinstance(value, str) else "PolicyConfig"
+
+
+PolicyChoice = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[PolicyConfig, Tag("PolicyConfig")],
+    Discriminator(_policy_kind),
+]
+"""The name of a default policy, or a policy written out; ``{file: path}`` is read in before."""

@@ -1,0 +1,39 @@
+"""Settings of `medcl pretrain`."""
+
+from pathlib import Path
+
+from medcl.config.cohort import CohortConfig, HoldOutConfig
+from medcl.config.encoder import EncoderConfig
+from medcl.config.objective import NtXentConfig, ObjectiveConfig, ProjectorConfig
+from medcl.config.policy import PolicyChoice, Task
+from medcl.config.section import Name, Section
+from medcl.config.training import TrackingConfig, TrainingConfig
+
+
+class PretrainConfig(Section):
+    """An encoder trained on unlabelled volumes of a store."""
+
+    name: Name
+    """Name of the run and of its folder"""
+    store: Path
+    """Folder of the volume store"""
+    runs: Path = Path("runs")
+    """Folder that holds the folders of runs"""
+    cohort: CohortConfig = CohortConfig()
+    """Which volumes are trained on"""
+    hold_out: HoldOutConfig | None = None
+    """Test patients of a coming study, left out of pretraining"""
+    policy: PolicyChoice
+    """The view policy: a name, a file, or written out"""
+    task: Task = "generic"
+    """What the encoder is for; generic is the strictest"""
+    encoder: EncoderConfig
+    """The network"""
+    projector: ProjectorConfig = ProjectorConfig()
+    """Head between features and embeddings"""
+    objective: ObjectiveConfig = NtXentConfig(name="nt_xent")
+    """The loss"""
+    training: TrainingConfig
+    """Steps, batches, machine"""
+    tracking: TrackingConfig = TrackingConfig()
+    """Where the run is shown"""

@@ -1,0 +1,120 @@
+"""Settings of `medcl study`."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from medcl.config.cohort import CohortConfig, TestConfig
+from medcl.config.encoder import EncoderConfig
+from medcl.config.finetune import Kind
+from medcl.config.policy import PolicyChoice, Task
+from medcl.config.section import Count, Name, Section, Seed
+from medcl.config.training import (
+    BootstrapConfig,
+    Device,
+    FinetuneSettings,
+    ProbeConfig,
+    TrackingConfig,
+)
+
+
+class ArmConfig(Section):
+    """One curve: where the weights come from and how they are adapted."""
+
+    name: Name
+    """Name of the curve"""
+    init: Name
+    """A name under encoders, random (new weights), or none (no network)"""
+    adaptation: Literal["probe", "frozen", "finetune", "voxels"]
+    """probe: logistic regression on frozen features; frozen: a new head only; finetune: all
+    weights; voxels: logistic regression on pooled voxels, without a network"""
+
+    @model_validator(mode="after")
+    def _voxels_have_no_network(self) -> "ArmConfig":
+        if (self.init == "none") != (self.adaptation == "voxels"):
+            raise ValueError("init none and adaptation voxels go together.")
+        return self
+
+
+class StudyConfig(Section):
+    """Label-efficiency curves: arms x label counts x seeds, measured on one set of patients."""
+
+    name: Name
+    """Name of the study and of its folder"""
+    store: Path
+    """Folder of the volume store"""
+    runs: Path = Path("runs")
+    """Folder that holds the folders of runs"""
+    cohort: CohortConfig = CohortConfig()
+    """Which volumes may take part"""
+    label_set: Name
+    """The labels to learn"""
+    kind: Kind
+    """classification: one number per volume; segmentation: a label map per volume"""
+    task: Task = "generic"
+    """What the labels mean; the encoders' policies are checked against it"""
+    test: TestConfig
+    """Patients that every cell is measured on"""
+    encoders: dict[Name, Path] = Field(default_factory=dict)
+    """Folders of delivered encoders, by the name that arms use"""
+    architecture: EncoderConfig | None = None
+    """The network of arms with random weights; that of the first encoder by default"""
+    policy: PolicyChoice
+    """Grid, normalisation and views for training with labels"""
+    arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1, max_length=50)]
+    """The curves; the reference of comparisons is `reference`"""
+    reference: Name | None = None
+    """The arm that others are compared with; the first random one by default"""
+    label_counts: Annotated[tuple[Count, ...], Field(min_length=1, max_length=50)]
+    """Numbers of labelled patients, rising"""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] = (0, 1, 2)
+    """Each decides subset, new weights and order, the same for every arm"""
+    probe: ProbeConfig = ProbeConfig()
+    """Used by adaptations probe and voxels"""
+    finetune: FinetuneSettings = FinetuneSettings()
+    """Used by adaptations frozen and finetune"""
+    bootstrap: BootstrapConfig = BootstrapConfig()
+    """Intervals"""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that work on cells at once"""
+    scheduler: str | None = None
+    """Address of a Dask scheduler, instead of local processes"""
+    device: Device = "auto"
+    """Where cells run"""
+    reader_threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """Threads that read volumes from the store, per worker"""
+    tracking: TrackingConfig = TrackingConfig()
+    """Where the study is shown"""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "StudyConfig":
+        _refuse_repeats("arms", (arm.name for arm in self.arms))
+        _refuse_repeats("label_counts", self.label_counts)
+        _refuse_repeats("seeds", self.seeds)
+        if list(self.label_counts) != sorted(self.label_counts):
+            raise ValueError("label_counts must rise.")
+        if self.reference is not None and self.reference not in {arm.name for arm in self.arms}:
+            raise ValueError(f"reference must be the name of an arm, got {self.reference}.")
+        for arm in self.arms:
+            self._check_arm(arm)
+        return self
+
+    def _check_arm(self, arm: ArmConfig) -> None:
+        if arm.init not in {*self.encoders, "random", "none"}:
+            known = ", ".join([*self.encoders, "random", "none"])
+            raise ValueError(f"init of arm {arm.name} must be one of {known}, got {arm.init}.")
+        if arm.init == "random" and self.architecture is None and not self.encoders:
+            raise ValueError(f"arm {arm.name} has random weights and needs an architecture.")
+        if self.kind == "segmentation" and arm.adaptation in {"probe", "voxels"}:
+            raise ValueError(
+                f"arm {arm.name}: {arm.adaptation} is for classification; take frozen or finetune."
+            )
+
+
+def _refuse_repeats(name: str, values: Iterable[object]) -> None:
+    repeated = [str(value) for value, times in Counter(values).items() if times > 1]
+    if repeated:
+        raise ValueError(f"{name} must differ from one another; repeated: {', '.join(repeated)}.")

@@ -1,0 +1,103 @@
+"""Settings of training loops and of the machine they run on."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from medcl.config.section import Count, Fraction, Positive, Section, Seed
+
+Device = Literal["auto", "cpu", "cuda"]
+LearningRate = Annotated[float, Field(gt=0, le=10)]
+WeightDecay = Annotated[float, Field(ge=0, le=10)]
+
+
+class TrainingConfig(Section):
+    """How an encoder is pretrained."""
+
+    steps: Count
+    """Optimiser steps"""
+    batch_size: Annotated[int, Field(ge=2, le=65536)]
+    """Volumes per step, each giving two views, over all devices"""
+    learning_rate: LearningRate = 1e-3
+    """Highest learning rate, reached after the warm-up"""
+    weight_decay: WeightDecay = 1e-4
+    """Decoupled weight decay"""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the learning rate rises from 0"""
+    seed: Seed = 0
+    """Decides initial weights, batches and views"""
+    device: Device = "auto"
+    """Where training runs; auto takes a CUDA device where there is one"""
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """auto takes bf16 on a GPU that has it in hardware, float32 elsewhere"""
+    reader_threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """Threads that read volumes from the store"""
+    checkpoint_every_steps: Count = 200
+    """Steps between checkpoints"""
+    log_every_steps: Count = 10
+    """Steps between logged metrics"""
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> "TrainingConfig":
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps must be fewer than steps, got {self.warmup_steps} and {self.steps}."
+            )
+        return self
+
+
+class ProbeConfig(Section):
+    """Logistic regression on frozen features."""
+
+    c_values: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=50)] = (
+        1e-4,
+        1e-3,
+        1e-2,
+        1e-1,
+        1.0,
+        10.0,
+    )
+    """Inverse strengths of the penalty to choose from, by cross-validation inside the labels"""
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    """Folds of that cross-validation; fewer where a class has fewer cases"""
+    max_iterations: Annotated[int, Field(ge=10, le=100_000)] = 2000
+    """Most iterations of the solver"""
+
+
+class FinetuneSettings(Section):
+    """How an encoder is trained further with labels: a fixed number of steps, no early stopping."""
+
+    steps: Count = 200
+    """Optimiser steps, the same at every number of labels"""
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Volumes per step"""
+    learning_rate: LearningRate = 1e-3
+    """Highest learning rate of the head or decoder"""
+    encoder_learning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Learning rate of a pretrained encoder as a part of the head's; a random one takes it whole"""
+    frozen_share: Fraction = 0.15
+    """Part of the steps in which a pretrained encoder stays frozen and only the head learns"""
+    warmup_share: Fraction = 0.1
+    """Part of the steps over which the learning rate rises"""
+    weight_decay: WeightDecay = 1e-2
+    """Decoupled weight decay"""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of each target spread over all classes"""
+
+
+class BootstrapConfig(Section):
+    """Hierarchical bootstrap over seeds and patients."""
+
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    """Bootstrap resamples"""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Coverage of the intervals"""
+
+
+class TrackingConfig(Section):
+    """Where runs are shown; the server comes from MLFLOW_TRACKING_URI, else a file under runs."""
+
+    enabled: bool = True
+    """Whether to log to MLflow at all"""
+    experiment: Annotated[str, Field(min_length=1, max_length=100)] = "medcl"
+    """Name of the MLflow experiment"""
