@@ -1,0 +1,1 @@
+"""What few labels can give: subsets, the grid of adaptations, scores, curves, a verdict."""
