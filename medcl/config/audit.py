@@ -6,9 +6,10 @@ from typing import Annotated
 from pydantic import Field
 
 from medcl.config.cohort import CohortConfig
+from medcl.config.machine import MachineConfig
 from medcl.config.policy import PolicyChoice, Task
 from medcl.config.section import Count, Name, Section, Seed
-from medcl.config.training import Device, TrackingConfig
+from medcl.config.training import TrackingConfig
 
 
 class ContactSheetConfig(Section):
@@ -43,7 +44,7 @@ class AuditConfig(Section):
     """Decides volumes and views"""
     contact_sheet: ContactSheetConfig = ContactSheetConfig()
     """The picture of views"""
-    device: Device = "auto"
-    """Where views are rendered"""
+    machine: MachineConfig = MachineConfig()
+    """Device, threads, processes: how fast, not what"""
     tracking: TrackingConfig = TrackingConfig()
     """Where the audit is shown"""

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from medcl.config.cohort import CohortConfig
+from medcl.config.machine import MachineConfig
 from medcl.config.section import Name, Section
-from medcl.config.training import Device
 
 
 class EmbedConfig(Section):
@@ -25,7 +25,5 @@ class EmbedConfig(Section):
     """Which volumes are embedded"""
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
     """Volumes per forward pass"""
-    device: Device = "auto"
-    """Where the encoder runs"""
-    reader_threads: Annotated[int, Field(ge=1, le=256)] = 2
-    """Threads that read volumes from the store"""
+    machine: MachineConfig = MachineConfig()
+    """Device, threads, processes: how fast, not what"""

@@ -7,13 +7,14 @@ from pydantic import Discriminator, Field
 from medcl.config.section import Count, Section
 
 Norm = Literal["group", "instance", "batch"]
+Width = Annotated[int, Field(ge=8, le=512, multiple_of=8)]
 
 
 class ResidualConfig(Section):
     """A small residual network, for two cores and for small views."""
 
     name: Literal["residual"]
-    width: Annotated[int, Field(ge=8, le=256, multiple_of=8)] = 16
+    width: Width = 16
     """Channels of the finest map; the features are 8 times as many"""
     blocks: tuple[Count, Count, Count, Count] = (1, 1, 1, 1)
     """Basic blocks per level"""
@@ -23,4 +24,45 @@ class ResidualConfig(Section):
     """Normalisation; batch couples the samples of a batch"""
 
 
-EncoderConfig = Annotated[ResidualConfig, Discriminator("name")]
+class ResnetConfig(Section):
+    """A ResNet with a 7x7x7 stem and max pooling."""
+
+    name: Literal["resnet18", "resnet50"]
+    width: Width = 64
+    """Channels of the stem; the features are 8 times as many, 32 times for resnet50"""
+    stem_stride: Literal[1, 2] = 2
+    """Voxels of the view per voxel of the finest map"""
+    norm: Norm = "group"
+    """Normalisation; batch couples the samples of a batch"""
+
+
+class Densenet121Config(Section):
+    """DenseNet-121 in three dimensions."""
+
+    name: Literal["densenet121"]
+    norm: Norm = "group"
+    """Normalisation; batch couples the samples of a batch"""
+
+
+class SegresnetConfig(Section):
+    """The encoder of SegResNet."""
+
+    name: Literal["segresnet"]
+    width: Width = 16
+    """Channels at the resolution of the view; the features are 8 times as many"""
+    norm: Norm = "group"
+    """Normalisation; batch couples the samples of a batch"""
+
+
+class SwinUnetrConfig(Section):
+    """The encoder of SwinUNETR; published weights are of width 48."""
+
+    name: Literal["swin_unetr"]
+    width: Annotated[int, Field(ge=12, le=192, multiple_of=12)] = 24
+    """Channels of the finest map; the features are 16 times as many"""
+
+
+EncoderConfig = Annotated[
+    ResidualConfig | ResnetConfig | Densenet121Config | SegresnetConfig | SwinUnetrConfig,
+    Discriminator("name"),
+]

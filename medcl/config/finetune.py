@@ -1,15 +1,16 @@
 """Settings of `medcl finetune`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from medcl.config.cohort import CohortConfig, TestConfig
 from medcl.config.encoder import EncoderConfig
+from medcl.config.machine import MachineConfig
 from medcl.config.policy import PolicyChoice, Task
 from medcl.config.section import Count, Name, Section, Seed
-from medcl.config.training import Device, FinetuneSettings, ProbeConfig, TrackingConfig
+from medcl.config.training import FinetuneSettings, ProbeConfig, TrackingConfig
 
 Kind = Literal["classification", "segmentation"]
 Adaptation = Literal["probe", "frozen", "finetune"]
@@ -50,10 +51,8 @@ class FinetuneConfig(Section):
     """Used by adaptation probe"""
     finetune: FinetuneSettings = FinetuneSettings()
     """Used by adaptations frozen and finetune"""
-    device: Device = "auto"
-    """Where training runs"""
-    reader_threads: Annotated[int, Field(ge=1, le=256)] = 2
-    """Threads that read volumes from the store"""
+    machine: MachineConfig = MachineConfig()
+    """Device, threads, processes: how fast, not what"""
     tracking: TrackingConfig = TrackingConfig()
     """Where the run is shown"""
 

@@ -31,7 +31,11 @@ ObjectiveConfig = Annotated[NtXentConfig | DclConfig, Discriminator("name")]
 class ProjectorConfig(Section):
     """The head between features and embeddings; it is thrown away after pretraining."""
 
-    num_hidden: Annotated[int, Field(ge=8, le=16384)] = 256
-    """Width of the hidden layers"""
-    num_embedding: Annotated[int, Field(ge=2, le=16384)] = 64
+    num_embeddings: Annotated[int, Field(ge=2, le=16384)] = 128
     """Dimensions of an embedding"""
+    width: Annotated[int, Field(ge=1, le=16384)] | None = None
+    """Width of the hidden layers; that of the features by default"""
+    depth: Annotated[int, Field(ge=1, le=8)] = 2
+    """Linear layers; 1 is a linear map"""
+    norm: Literal["layer", "none"] = "layer"
+    """Normalisation after each hidden layer"""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from medcl.config.cohort import CohortConfig, HoldOutConfig
 from medcl.config.encoder import EncoderConfig
+from medcl.config.machine import TrainingMachineConfig
 from medcl.config.objective import NtXentConfig, ObjectiveConfig, ProjectorConfig
 from medcl.config.policy import PolicyChoice, Task
 from medcl.config.section import Name, Section
@@ -35,5 +36,7 @@ class PretrainConfig(Section):
     """The loss"""
     training: TrainingConfig
     """Steps, batches, machine"""
+    machine: TrainingMachineConfig = TrainingMachineConfig()
+    """Device, threads, processes: how fast, not what"""
     tracking: TrackingConfig = TrackingConfig()
     """Where the run is shown"""

@@ -10,24 +10,24 @@ from pydantic import Field, model_validator
 from medcl.config.cohort import CohortConfig, TestConfig
 from medcl.config.encoder import EncoderConfig
 from medcl.config.finetune import Kind
+from medcl.config.machine import StudyMachineConfig
 from medcl.config.policy import PolicyChoice, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import (
     BootstrapConfig,
-    Device,
     FinetuneSettings,
     ProbeConfig,
     TrackingConfig,
 )
 
+InitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=64)]
+
 
 class ArmConfig(Section):
-    """One curve: where the weights come from and how they are adapted."""
+    """One curve, called ``<init>-<adaptation>``: where weights come from, how they are adapted."""
 
-    name: Name
-    """Name of the curve"""
-    init: Name
-    """A name under encoders, random (new weights), or none (no network)"""
+    init: InitName
+    """A name under encoders, scratch (new weights), or none (no network)"""
     adaptation: Literal["probe", "frozen", "finetune", "voxels"]
     """probe: logistic regression on frozen features; frozen: a new head only; finetune: all
     weights; voxels: logistic regression on pooled voxels, without a network"""
@@ -58,18 +58,18 @@ class StudyConfig(Section):
     """What the labels mean; the encoders' policies are checked against it"""
     test: TestConfig
     """Patients that every cell is measured on"""
-    encoders: dict[Name, Path] = Field(default_factory=dict)
+    encoders: dict[InitName, Path] = Field(default_factory=dict)
     """Folders of delivered encoders, by the name that arms use"""
     architecture: EncoderConfig | None = None
     """The network of arms with random weights; that of the first encoder by default"""
     policy: PolicyChoice
     """Grid, normalisation and views for training with labels"""
     arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1, max_length=50)]
-    """The curves; the reference of comparisons is `reference`"""
-    reference: Name | None = None
-    """The arm that others are compared with; the first random one by default"""
+    """The curves; each is compared with scratch-finetune where that is among them"""
     label_counts: Annotated[tuple[Count, ...], Field(min_length=1, max_length=50)]
     """Numbers of labelled patients, rising"""
+    min_per_class: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Labelled patients of each class that every subset holds"""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] = (0, 1, 2)
     """Each decides subset, new weights and order, the same for every arm"""
     probe: ProbeConfig = ProbeConfig()
@@ -78,39 +78,33 @@ class StudyConfig(Section):
     """Used by adaptations frozen and finetune"""
     bootstrap: BootstrapConfig = BootstrapConfig()
     """Intervals"""
-    workers: Annotated[int, Field(ge=1, le=256)] = 1
-    """Processes that work on cells at once"""
-    scheduler: str | None = None
-    """Address of a Dask scheduler, instead of local processes"""
-    device: Device = "auto"
-    """Where cells run"""
-    reader_threads: Annotated[int, Field(ge=1, le=256)] = 2
-    """Threads that read volumes from the store, per worker"""
+    machine: StudyMachineConfig = StudyMachineConfig()
+    """Device, threads, processes: how fast, not what"""
     tracking: TrackingConfig = TrackingConfig()
     """Where the study is shown"""
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
-        _refuse_repeats("arms", (arm.name for arm in self.arms))
+        _refuse_repeats("arms", (f"{arm.init}-{arm.adaptation}" for arm in self.arms))
         _refuse_repeats("label_counts", self.label_counts)
         _refuse_repeats("seeds", self.seeds)
         if list(self.label_counts) != sorted(self.label_counts):
             raise ValueError("label_counts must rise.")
-        if self.reference is not None and self.reference not in {arm.name for arm in self.arms}:
-            raise ValueError(f"reference must be the name of an arm, got {self.reference}.")
+        if {"scratch", "none"} & self.encoders.keys():
+            raise ValueError("encoders must not be called scratch or none; these mean no encoder.")
         for arm in self.arms:
             self._check_arm(arm)
         return self
 
     def _check_arm(self, arm: ArmConfig) -> None:
-        if arm.init not in {*self.encoders, "random", "none"}:
-            known = ", ".join([*self.encoders, "random", "none"])
-            raise ValueError(f"init of arm {arm.name} must be one of {known}, got {arm.init}.")
-        if arm.init == "random" and self.architecture is None and not self.encoders:
-            raise ValueError(f"arm {arm.name} has random weights and needs an architecture.")
+        known = [*self.encoders, "scratch", "none"]
+        if arm.init not in known:
+            raise ValueError(f"arms: init must be one of {', '.join(known)}, got {arm.init}.")
+        if arm.init == "scratch" and self.architecture is None and not self.encoders:
+            raise ValueError("arms: init scratch needs an architecture, or an encoder to copy.")
         if self.kind == "segmentation" and arm.adaptation in {"probe", "voxels"}:
             raise ValueError(
-                f"arm {arm.name}: {arm.adaptation} is for classification; take frozen or finetune."
+                f"arms: {arm.adaptation} is for classification; take frozen or finetune."
             )
 
 

@@ -1,41 +1,32 @@
-"""Settings of training loops and of the machine they run on."""
+"""Settings of training loops; `medcl.config.machine` says where they run."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from medcl.config.section import Count, Fraction, Positive, Section, Seed
 
-Device = Literal["auto", "cpu", "cuda"]
 LearningRate = Annotated[float, Field(gt=0, le=10)]
 WeightDecay = Annotated[float, Field(ge=0, le=10)]
 
 
 class TrainingConfig(Section):
-    """How an encoder is pretrained."""
+    """How an encoder is pretrained; all of it decides the weights a run ends with."""
 
     steps: Count
     """Optimiser steps"""
     batch_size: Annotated[int, Field(ge=2, le=65536)]
-    """Volumes per step, each giving two views, over all devices"""
+    """Patients per step, each giving two views, over all processes"""
     learning_rate: LearningRate = 1e-3
-    """Highest learning rate, reached after the warm-up"""
+    """Highest learning rate of AdamW, reached after the warm-up"""
     weight_decay: WeightDecay = 1e-4
-    """Decoupled weight decay"""
+    """Weight decay of AdamW; not applied to biases and norms"""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps over which the learning rate rises from 0"""
+    """Steps over which the learning rate rises"""
+    clip_norm: Positive = 1.0
+    """Longest gradient"""
     seed: Seed = 0
     """Decides initial weights, batches and views"""
-    device: Device = "auto"
-    """Where training runs; auto takes a CUDA device where there is one"""
-    precision: Literal["auto", "float32", "bf16"] = "auto"
-    """auto takes bf16 on a GPU that has it in hardware, float32 elsewhere"""
-    reader_threads: Annotated[int, Field(ge=1, le=256)] = 2
-    """Threads that read volumes from the store"""
-    checkpoint_every_steps: Count = 200
-    """Steps between checkpoints"""
-    log_every_steps: Count = 10
-    """Steps between logged metrics"""
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> "TrainingConfig":
@@ -47,21 +38,10 @@ class TrainingConfig(Section):
 
 
 class ProbeConfig(Section):
-    """Logistic regression on frozen features."""
+    """Logistic regression on frozen features; its penalty is chosen inside the labelled cases."""
 
-    c_values: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=50)] = (
-        1e-4,
-        1e-3,
-        1e-2,
-        1e-1,
-        1.0,
-        10.0,
-    )
-    """Inverse strengths of the penalty to choose from, by cross-validation inside the labels"""
-    folds: Annotated[int, Field(ge=2, le=20)] = 5
-    """Folds of that cross-validation; fewer where a class has fewer cases"""
-    max_iterations: Annotated[int, Field(ge=10, le=100_000)] = 2000
-    """Most iterations of the solver"""
+    is_balanced: bool = True
+    """Weigh classes by the inverse of their frequency"""
 
 
 class FinetuneSettings(Section):

@@ -21,9 +21,9 @@ policy:
     - {name: rotation, max_degrees: 10}
 encoders: {ours: runs/pretrain/encoder}
 arms:
-  - {name: pretrained, init: ours, adaptation: finetune}
-  - {name: scratch, init: random, adaptation: finetune}
-  - {name: voxels, init: none, adaptation: voxels}
+  - {init: ours, adaptation: finetune}
+  - {init: scratch, adaptation: finetune}
+  - {init: none, adaptation: voxels}
 label_counts: [10, 30]
 """
 

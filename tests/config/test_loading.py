@@ -53,15 +53,19 @@ def test_every_mistake_is_told_at_once_with_its_line(write, study):
         ("seed: 1", "seed: yes", 'test.seed = "yes": must be a whole number.'),
         ("fraction: 0.3", "fraction: .nan", "test.fraction = NaN: must be a finite number."),
         ("low: 0, high: 1", "low: 1, high: 0", "low must be below high"),
-        ("init: ours", "init: theirs", "init of arm pretrained must be one of ours, random, none"),
-        ("name: scratch", "name: voxels", "arms must differ from one another; repeated: voxels."),
+        (
+            "init: ours",
+            "init: theirs",
+            "arms: init must be one of ours, scratch, none, got theirs.",
+        ),
+        ("init: scratch", "init: ours", "must differ from one another; repeated: ours-finetune."),
         ("kind: classification", "kind: segmentation", "voxels is for classification"),
         ("name: adrenal", "name: ../up", "must be a plain name"),
         ("{name: crop, min_overlap: 0.5}", "{min_overlap: 0.5}", "transforms.0.name is missing."),
         ("store: runs/store", "", "study.yaml: store is missing (Folder of the volume store)."),
         ("[10, 30]", "30", "label_counts = 30: must be a list."),
         ("[32, 32, 32]", "[32, 32, 32, 32]", "must have at most 3 entries, not 4."),
-        ("init: none", "init: random", "init none and adaptation voxels go together."),
+        ("init: none", "init: scratch", "init none and adaptation voxels go together."),
     ],
 )
 def test_each_kind_of_mistake_has_a_sentence(write, study, old, new, sentence):
@@ -80,11 +84,15 @@ def test_overrides_replace_values_after_the_file(write, study):
     settings = load(
         write(study),
         StudyConfig,
-        overrides=["test.fraction=2e-1", "policy.transforms.1.max_degrees=5", "probe.folds=3"],
+        overrides=[
+            "test.fraction=2e-1",
+            "policy.transforms.1.max_degrees=5",
+            "bootstrap.resamples=500",
+        ],
     )
     assert settings.test.fraction == 0.2
     assert settings.policy.transforms[1].max_degrees == 5
-    assert settings.probe.folds == 3
+    assert settings.bootstrap.resamples == 500
 
 
 @pytest.mark.parametrize(
