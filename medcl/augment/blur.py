@@ -1,0 +1,63 @@
+"""Blur: a softer reconstruction kernel, a wider point spread."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from medcl.augment.chance import Chance
+from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.taps import smooth
+from medcl.augment.transform import Parameters, Setting, require_common, require_range
+from medcl.shapes import Views
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blur:
+    """Convolve with an isotropic Gaussian; flat tissue keeps its value.
+
+    Attributes:
+        sigma_mm: Smallest and largest standard deviation.
+        probability: How often it is applied.
+        sharing: Per view, or one draw for the whole batch.
+
+    Example:
+        >>> Blur(sigma_mm=(0.0, 0.6)).contract("CT")[Flag.HU_TEXTURE].bound is None
+        True
+    """
+
+    kind: ClassVar[str] = "blur"
+    sigma_mm: tuple[float, float]
+    probability: float = 1.0
+    sharing: Sharing = "independent"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible ranges."""
+        require_range("sigma_mm", self.sigma_mm, 0.0, 50.0)
+        require_common(self.probability, self.sharing)
+
+    def draw(self, chance: Chance) -> Parameters:
+        """Return a standard deviation in mm."""
+        return {"sigma_mm": (chance.between(*self.sigma_mm),)}
+
+    def identity(self) -> Parameters:
+        """Return no blur."""
+        return {"sigma_mm": (0.0,)}
+
+    def apply(
+        self, views: Views, parameters: Mapping[str, torch.Tensor], setting: Setting
+    ) -> Views:
+        """Return blurred views."""
+        spacing = torch.tensor(setting.spacing_mm, device=views.device)
+        return smooth(views, parameters["sigma_mm"] / spacing)
+
+    def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
+        """Return at most 0.7 mm; PET, whose own resolution is 4 to 6 mm, 2 mm; shapes none."""
+        widest = {"PT": 2.0, "OT": 0.0}.get(modality, 0.7)
+        return {"sigma_mm": (0.0, widest)}
+
+    def contract(self, modality: PolicyModality) -> Contract:
+        """Return what is preserved: all but texture and the contrast of small lesions."""
+        del modality
+        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR)

@@ -1,0 +1,104 @@
+"""What a transform promises about the picture it makes: the words of the safety contract.
+
+A contrastive loss teaches the encoder to ignore whatever differs between two views, so it is not
+enough that each view looks right: what may differ has to be said, per quantity, with a unit. What
+a transform does not declare counts as broken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+CONTRACT_VERSION = 1
+"""Part of every policy's hash; raised whenever a claim, tolerance or rule changes."""
+
+PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]
+"""Weighted MR is unitless, a quantitative map (T1, ADC, …) is as calibrated as CT."""
+
+Sharing = Literal["independent", "batch"]
+"""Whether each view has its own parameters or one step's whole batch has the same.
+
+Sharing within a pair only is not offered: it would let the network match the parameter instead of
+the anatomy.
+"""
+
+
+class Flag(StrEnum):
+    """A quantity that a transform can preserve or break."""
+
+    HU_CALIBRATION = "hu_calibration"
+    HU_TEXTURE = "hu_texture"
+    LATERALITY = "laterality"
+    ORIENTATION = "orientation"
+    PHYSICAL_SCALE = "physical_scale"
+    SPACING_TRUTH = "spacing_truth"
+    TOPOLOGY = "topology"
+    LESION_MASS = "lesion_mass"
+    UPTAKE_ABS = "uptake_abs"
+    UPTAKE_RATIO = "uptake_ratio"
+    UPTAKE_TOTAL = "uptake_total"
+    LOWCONTRAST_CNR = "lowcontrast_cnr"
+    CONTRAST_POLARITY = "contrast_polarity"
+    FOV_TRUTH = "fov_truth"
+    FINITE_RANGE = "finite_range"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one transform promises about one flag.
+
+    Attributes:
+        bound: Largest departure from the truth within one view, in `unit`; 0 means preserved
+            exactly, ``None`` means broken.
+        unit: Unit of the bound: HU, mm, deg, or a fraction.
+    """
+
+    bound: float | None
+    unit: str = ""
+
+
+Contract = Mapping[Flag, Claim]
+
+EXACT = Claim(0.0)
+BREAKS = Claim(None)
+
+
+def bounded(bound: float, unit: str) -> Claim:
+    """Return the claim that a flag departs from the truth by at most ``bound``.
+
+    Example:
+        >>> bounded(3.0, "HU")
+        Claim(bound=3.0, unit='HU')
+    """
+    return Claim(abs(bound), unit)
+
+
+def preserving(*changed: Flag, **claims: Claim) -> Contract:
+    """Return a contract that preserves every flag except those named.
+
+    Args:
+        changed: Flags that break.
+        claims: Flags, by their value, with another claim.
+
+    Returns:
+        One claim per flag.
+
+    Example:
+        >>> contract = preserving(Flag.HU_TEXTURE, orientation=bounded(10.0, "deg"))
+        >>> contract[Flag.HU_TEXTURE].bound, contract[Flag.ORIENTATION].bound
+        (None, 10.0)
+        >>> contract[Flag.LATERALITY].bound
+        0.0
+    """
+    return {flag: claims.get(flag.value, BREAKS if flag in changed else EXACT) for flag in Flag}
+
+
+def claim_of(contract: Contract, flag: Flag) -> Claim:
+    """Return the claim for a flag; undeclared means broken.
+
+    Example:
+        >>> claim_of({}, Flag.LATERALITY) is BREAKS
+        True
+    """
+    return contract.get(flag, BREAKS)

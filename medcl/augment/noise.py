@@ -1,0 +1,126 @@
+"""Noise: additive in HU for CT, Rician for magnitude MR."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from medcl.augment.chance import Chance
+from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.random_field import normal
+from medcl.augment.transform import Parameters, Setting, per_view, require_common, require_range
+from medcl.shapes import Views
+
+_NATIVE_SD_HU = 10.0
+"""Noise of a clean soft-tissue CT; standard chest scans have 21 to 28 HU, heads 3 to 5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianNoise:
+    """Add white noise in HU: a scan at a lower dose. The mean of every tissue stays.
+
+    Attributes:
+        sd_hu: Smallest and largest standard deviation that is added.
+        probability: How often it is applied.
+        sharing: Per view, or one standard deviation for the whole batch; the noise itself always
+            differs.
+
+    Example:
+        >>> GaussianNoise(sd_hu=(0.0, 20.0)).contract("CT")[Flag.HU_CALIBRATION].bound
+        0.0
+    """
+
+    kind: ClassVar[str] = "gaussian_noise"
+    sd_hu: tuple[float, float]
+    probability: float = 1.0
+    sharing: Sharing = "independent"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible ranges."""
+        require_range("sd_hu", self.sd_hu, 0.0, 1000.0)
+        require_common(self.probability, self.sharing)
+
+    def draw(self, chance: Chance) -> Parameters:
+        """Return a standard deviation in HU."""
+        return {"sd_hu": (chance.between(*self.sd_hu),)}
+
+    def identity(self) -> Parameters:
+        """Return no noise."""
+        return {"sd_hu": (0.0,)}
+
+    def apply(
+        self, views: Views, parameters: Mapping[str, torch.Tensor], setting: Setting
+    ) -> Views:
+        """Return views with noise added."""
+        shape = tuple(views.shape[1:])
+        noise = normal(setting.seeds, shape, stream=setting.stream, device=views.device)
+        return torch.addcmul(views, noise, per_view(parameters["sd_hu"]))
+
+    def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
+        """Return at most 30 HU; only CT has noise in HU."""
+        return {"sd_hu": (0.0, 30.0 if modality == "CT" else 0.0)}
+
+    def contract(self, modality: PolicyModality) -> Contract:
+        """Return what is preserved: the mean of every tissue, on CT."""
+        if modality != "CT":
+            return {}
+        ratio = (1 + (self.sd_hu[1] / _NATIVE_SD_HU) ** 2) ** 0.5
+        return preserving(Flag.HU_TEXTURE, lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RicianNoise:
+    """Add complex noise and take the magnitude: a faster MR scan.
+
+    Attributes:
+        sd_fraction: Smallest and largest standard deviation, as a fraction of the volume's range
+            (its 99th percentile is 1).
+        probability: How often it is applied.
+        sharing: Per view, or one standard deviation for the whole batch.
+
+    References:
+        Gudbjartsson and Patz, "The Rician distribution of noisy MRI data", 1995.
+
+    Example:
+        >>> RicianNoise(sd_fraction=(0.0, 0.03)).limits("MR_WEIGHTED")["sd_fraction"]
+        (0.0, 0.09)
+    """
+
+    kind: ClassVar[str] = "rician_noise"
+    sd_fraction: tuple[float, float]
+    probability: float = 1.0
+    sharing: Sharing = "independent"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible ranges."""
+        require_range("sd_fraction", self.sd_fraction, 0.0, 10.0)
+        require_common(self.probability, self.sharing)
+
+    def draw(self, chance: Chance) -> Parameters:
+        """Return a standard deviation as a fraction."""
+        return {"sd_fraction": (chance.between(*self.sd_fraction),)}
+
+    def identity(self) -> Parameters:
+        """Return no noise."""
+        return {"sd_fraction": (0.0,)}
+
+    def apply(
+        self, views: Views, parameters: Mapping[str, torch.Tensor], setting: Setting
+    ) -> Views:
+        """Return magnitudes of views with complex noise added."""
+        sd = per_view(parameters["sd_fraction"])
+        shape = (2, *views.shape[1:])
+        noise = normal(setting.seeds, shape, stream=setting.stream, device=views.device)
+        magnitude = torch.hypot(torch.addcmul(views, noise[:, 0], sd), noise[:, 1] * sd)
+        return torch.where(sd > 0, magnitude, views)
+
+    def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
+        """Return at most 9 % of the range; only magnitude MR has Rician noise."""
+        return {"sd_fraction": (0.0, 0.09 if modality == "MR_WEIGHTED" else 0.0)}
+
+    def contract(self, modality: PolicyModality) -> Contract:
+        """Return what is preserved on weighted MR."""
+        if modality != "MR_WEIGHTED":
+            return {}
+        return preserving(Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR)

@@ -1,0 +1,193 @@
+"""A policy: which views an encoder is taught on."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, cast, get_args
+
+from medcl.augment.bias_field import BiasField
+from medcl.augment.blur import Blur
+from medcl.augment.contract import CONTRACT_VERSION, PolicyModality
+from medcl.augment.crop import Crop
+from medcl.augment.gain import Gain, Gamma
+from medcl.augment.grid import ViewGrid
+from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
+from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
+from medcl.augment.rotation import Rotation
+from medcl.augment.scale import Scale
+from medcl.augment.translation import Translation
+from medcl.errors import ConfigError
+
+Transform = (
+    Crop
+    | Rotation
+    | Scale
+    | Translation
+    | GaussianNoise
+    | RicianNoise
+    | Blur
+    | Gain
+    | Gamma
+    | BiasField
+    | Flip
+    | ResizedCrop
+    | HuOffset
+)
+
+
+_WINDOWS: tuple[type, ...] = (FixedWindow, PercentileWindow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Transforms with their ranges, for one modality.
+
+    Attributes:
+        name: A name for people.
+        modality: What the volumes are.
+        grid: Size and spacing of every view.
+        window: From physical values to what the network sees.
+        transforms: In the order they are applied; spatial ones are fused into one resampling,
+            those of intensity act before the window.
+        region: A body lies still within 15 degrees, a head within 30.
+
+    Example:
+        >>> policy = Policy(
+        ...     name="still",
+        ...     modality="CT",
+        ...     grid=ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0)),
+        ...     window=FixedWindow(low=-1000.0, high=1000.0),
+        ...     transforms=(Crop(min_overlap=0.5), Rotation(max_degrees=10.0, probability=0.3)),
+        ... )
+        >>> Policy.from_json(policy.to_json()) == policy
+        True
+        >>> len(policy.hash)
+        64
+    """
+
+    name: str
+    modality: PolicyModality
+    grid: ViewGrid
+    window: Normalisation
+    transforms: tuple[Transform, ...]
+    region: Literal["body", "head"] = "body"
+
+    def __post_init__(self) -> None:
+        """Refuse a modality or region that does not exist, and a second crop.
+
+        Raises:
+            ValueError: As said.
+        """
+        if self.modality not in get_args(PolicyModality):
+            raise ValueError(f"modality must be one of {', '.join(get_args(PolicyModality))}.")
+        if self.region not in ("body", "head"):
+            raise ValueError(f"region must be 'body' or 'head', got {self.region!r}.")
+        if sum(isinstance(transform, Crop) for transform in self.transforms) > 1:
+            raise ValueError("A policy has one crop at most.")
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the canonical JSON and the contract version, 64 hexadecimal digits."""
+        content = {"contract_version": CONTRACT_VERSION, "policy": _numbers(self.to_json())}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def named(self) -> dict[str, Transform]:
+        """The transforms by name: their kind, numbered from the second of a kind on."""
+        names: dict[str, Transform] = {}
+        for transform in self.transforms:
+            number = 1 + sum(name.split("-")[0] == transform.kind for name in names)
+            names[transform.kind if number == 1 else f"{transform.kind}-{number}"] = transform
+        return names
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain dictionaries, lists, text and numbers."""
+        return {
+            "name": self.name,
+            "modality": self.modality,
+            "region": self.region,
+            "grid": {
+                "size_voxels": list(self.grid.size_voxels),
+                "spacing_mm": list(self.grid.spacing_mm),
+            },
+            "window": _plain(self.window),
+            "transforms": [_plain(transform) for transform in self.transforms],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Policy":
+        """Return the policy that `to_json` wrote.
+
+        Raises:
+            ConfigError: A key or value is not as `to_json` writes it.
+        """
+        allowed = {"name", "modality", "region", "grid", "window", "transforms"}
+        if unknown := sorted(set(content) - allowed):
+            raise ConfigError(f"A policy has no key {', '.join(unknown)}.")
+        try:
+            return cls(
+                name=content["name"],
+                modality=content["modality"],
+                region=content.get("region", "body"),
+                grid=_grid(content["grid"]),
+                window=cast("Normalisation", _made(content["window"], _WINDOWS)),
+                transforms=tuple(
+                    cast("Transform", _made(part, get_args(Transform)))
+                    for part in content["transforms"]
+                ),
+            )
+        except KeyError as error:
+            raise ConfigError(f"A policy must have the key {error.args[0]}.") from None
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"A policy is not as it must be: {error}") from error
+
+
+def _plain(part: Transform | Normalisation) -> dict[str, object]:
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    listed = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
+    return {"kind": part.kind, **listed}
+
+
+def _made(content: Mapping[str, Any], kinds: tuple[type, ...]) -> object:
+    by_kind = {kind.kind: kind for kind in kinds}  # type: ignore[attr-defined]
+    name = content["kind"]
+    if name not in by_kind:
+        raise ConfigError(
+            f"{name!r} is none of {', '.join(sorted(by_kind))}: without a contract a transform"
+            " counts as breaking everything."
+        )
+    values = {key: _floats(value) for key, value in content.items() if key != "kind"}
+    try:
+        return by_kind[name](**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _grid(content: Mapping[str, Any]) -> ViewGrid:
+    if unknown := sorted(set(content) - {"size_voxels", "spacing_mm"}):
+        raise ConfigError(f"A grid has no key {', '.join(unknown)}.")
+    return ViewGrid(
+        size_voxels=tuple(content["size_voxels"]), spacing_mm=_floats(content["spacing_mm"])
+    )
+
+
+def _floats(value: Any) -> Any:  # noqa: ANN401 - JSON has any shape
+    """Return lists as tuples and every number as a float; JSON knows neither."""
+    if isinstance(value, list | tuple):
+        return tuple(_floats(entry) for entry in value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if is_number else value
+
+
+def _numbers(content: object) -> object:
+    """Return the content with every number as a float: 10 and 10.0 are one policy."""
+    if isinstance(content, dict):
+        return {key: _numbers(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_numbers(value) for value in content]
+    return float(content) if isinstance(content, int | float) else content

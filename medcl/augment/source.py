@@ -1,0 +1,47 @@
+"""What drawing a view needs to know about a volume: geometry and range, no voxels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medcl.geometry.boxes import Box
+from medcl.shapes import Affine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Source:
+    """One volume that views are taken from.
+
+    Attributes:
+        key: Key of the volume; addresses its randomness.
+        shape: Voxels along each voxel axis.
+        affine: Voxel index → RAS+ mm, 4 x 4; any orientation and handedness, oblique too.
+        low: Value of the volume that a percentile window maps to the low end.
+        high: Value that it maps to the high end.
+        body: Voxels that crops keep to, such as the bounding box of the foreground; ``None``
+            for the whole volume.
+
+    Example:
+        >>> Source(key="a", shape=(4, 4, 4), affine=np.eye(4)).body is None
+        True
+    """
+
+    key: str
+    shape: tuple[int, int, int]
+    affine: Affine
+    low: float = 0.0
+    high: float = 1.0
+    body: Box | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no geometry.
+
+        Raises:
+            ValueError: An empty shape, an affine without inverse, or a range that is not finite.
+        """
+        if any(size < 1 for size in self.shape):
+            raise ValueError(f"shape must hold at least one voxel along each axis: {self.shape}.")
+        if abs(np.linalg.det(self.affine[:3, :3])) < 1e-12:
+            raise ValueError("affine must be invertible: its three axes lie in one plane.")
+        if not np.isfinite([self.low, self.high]).all():
+            raise ValueError("low and high must be finite.")

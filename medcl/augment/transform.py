@@ -1,0 +1,157 @@
+"""What a transform is: ranges, a draw, an application, and a contract.
+
+A transform is a small frozen dataclass. `Spatial` ones say where anatomy goes and are all fused
+into one resampling; `Intensity` ones change a batch of sampled views. Drawing is apart from
+applying, and what was drawn is recorded.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from medcl.augment.chance import Chance
+from medcl.augment.contract import Contract, PolicyModality, Sharing
+from medcl.shapes import Vector3, Views
+
+Parameters = Mapping[str, tuple[float, ...]]
+"""What was drawn for one view: numbers by name."""
+
+Linear = Float64[np.ndarray, "3 3"]
+"""Anatomy → view, in world mm, about the centre of the view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """Worst cases of a spatial transform, for composing policies.
+
+    Attributes:
+        degrees: Largest rotation angle.
+        zoom: Smallest and largest isotropic magnification.
+        mirrored: Whether the determinant can be negative.
+    """
+
+    degrees: float = 0.0
+    zoom: tuple[float, float] = (1.0, 1.0)
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an intensity transform may know about the batch it changes.
+
+    Attributes:
+        spacing_mm: Voxel spacing of the views.
+        seeds: One 63-bit seed per view, for noise; depends on the view, not on its batch.
+        stream: Number of the transform in its policy: two kinds of noise are independent.
+    """
+
+    spacing_mm: tuple[float, float, float]
+    seeds: tuple[int, ...]
+    stream: int = 0
+
+
+@runtime_checkable
+class Spatial(Protocol):
+    """A transform of where anatomy appears."""
+
+    kind: ClassVar[str]
+
+    @property
+    def probability(self) -> float:
+        """How often it is applied."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """Per view, or one draw for the whole batch."""
+
+    def draw(self, chance: Chance) -> Parameters:
+        """Return the parameters of one applied draw."""
+
+    def identity(self) -> Parameters:
+        """Return the parameters that change nothing."""
+
+    def linear(self, parameters: Parameters) -> Linear:
+        """Return the linear part, anatomy → view."""
+
+    def offset_mm(self, parameters: Parameters) -> Vector3:
+        """Return how far the centre of the view moves, in world mm."""
+
+    def extremes(self) -> Extremes:
+        """Return the worst cases over all draws."""
+
+    def contract(self, modality: PolicyModality) -> Contract:
+        """Return what is preserved."""
+
+
+@runtime_checkable
+class Intensity(Protocol):
+    """A transform of the values of views."""
+
+    kind: ClassVar[str]
+
+    @property
+    def probability(self) -> float:
+        """How often it is applied."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """Per view, or one draw for the whole batch."""
+
+    def draw(self, chance: Chance) -> Parameters:
+        """Return the parameters of one applied draw."""
+
+    def identity(self) -> Parameters:
+        """Return the parameters that change nothing."""
+
+    def apply(
+        self, views: Views, parameters: Mapping[str, torch.Tensor], setting: Setting
+    ) -> Views:
+        """Return changed views; ``parameters`` hold one row per view."""
+
+    def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
+        """Return the range each parameter may have in real acquisitions of this modality."""
+
+    def contract(self, modality: PolicyModality) -> Contract:
+        """Return what is preserved."""
+
+
+def require_range(name: str, values: tuple[float, float], low: float, high: float) -> None:
+    """Refuse a range that is not ordered or leaves ``[low, high]``.
+
+    Raises:
+        ValueError: As said.
+
+    Example:
+        >>> require_range("gain", (1.2, 0.8), 0.0, 10.0)
+        Traceback (most recent call last):
+        ...
+        ValueError: gain must be an ordered range within [0.0, 10.0], got (1.2, 0.8).
+    """
+    good = all(math.isfinite(value) for value in values)
+    if not (good and low <= values[0] <= values[1] <= high):
+        raise ValueError(f"{name} must be an ordered range within [{low}, {high}], got {values}.")
+
+
+def require_common(probability: float, sharing: str) -> None:
+    """Refuse a probability or a sharing that does not exist.
+
+    Raises:
+        ValueError: The probability leaves ``[0, 1]``, or sharing is neither ``independent`` nor
+            ``batch`` (sharing within a pair leaks which views belong together).
+    """
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability must lie in [0, 1], got {probability}.")
+    if sharing not in ("independent", "batch"):
+        raise ValueError(
+            f"sharing must be 'independent' or 'batch' (the whole batch), got {sharing!r}."
+        )
+
+
+def per_view(parameter: torch.Tensor, column: int = 0) -> torch.Tensor:
+    """Return one column of drawn parameters, shaped to broadcast over views ``(B, C, X, Y, Z)``."""
+    return parameter[:, column].reshape(-1, 1, 1, 1, 1)

@@ -1,0 +1,264 @@
+"""Views: parameters drawn first, as a pure function, then rendered batched on the device."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+
+from medcl.augment.chance import Chance, CornerChance, RandomChance
+from medcl.augment.contract import PolicyModality, Sharing
+from medcl.augment.crop import Crop
+from medcl.augment.grid import ViewGrid
+from medcl.augment.normalisation import Normalisation
+from medcl.augment.policy import Policy
+from medcl.augment.pose import Move, Pose, centre_pose, draw_partner, draw_pose, moved_pose
+from medcl.augment.sampling import Lattice, sample, sample_labels
+from medcl.augment.source import Source
+from medcl.augment.transform import Intensity, Linear, Parameters, Setting, Spatial
+from medcl.geometry.boxes import Box
+from medcl.runtime.seeds import derive_seed, generator
+from medcl.shapes import ViewMask, Views
+
+__all__ = [
+    "Drawn",
+    "Source",
+    "boxes",
+    "draw",
+    "plain",
+    "render",
+    "render_labels",
+    "view_affines",
+]
+
+FILL: Mapping[PolicyModality, float] = {
+    "CT": -1024.0,
+    "MR_WEIGHTED": 0.0,
+    "MR_QUANTITATIVE": 0.0,
+    "PT": 0.0,
+    "OT": 0.0,
+}
+"""What lies outside of a volume before normalisation: air in HU, nothing elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Drawn:
+    """A batch of views, decided but not rendered.
+
+    Attributes:
+        sources: The volume of each view.
+        poses: Where each view looks.
+        grid: Size and spacing of all views.
+        modality: What the volumes are.
+        window: From physical values to what the network sees.
+        intensities: Transforms of values in order, by their name in `parameters`.
+        parameters: Per view, what was drawn, by transform.
+        seeds: Per view, the seed of its noise.
+    """
+
+    sources: tuple[Source, ...]
+    poses: tuple[Pose, ...]
+    grid: ViewGrid
+    modality: PolicyModality
+    window: Normalisation
+    intensities: Mapping[str, Intensity]
+    parameters: tuple[Mapping[str, Parameters], ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def lattices(self) -> list[Lattice]:
+        """Where the voxels of each view lie in its source."""
+        found = []
+        for source, pose in zip(self.sources, self.poses, strict=True):
+            matrix = np.linalg.inv(source.affine) @ pose.view_to_world(self.grid)
+            whole = np.rint(matrix)
+            exact = np.abs(matrix - whole).max() < 1e-6
+            found.append(Lattice(whole if exact else matrix, self.grid.size_voxels, source.shape))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """The words that one view's randomness hangs on."""
+
+    seed: int
+    step: int
+    key: str
+    view: int
+    corners: bool
+
+    def chance(self, name: str, sharing: Sharing = "independent") -> Chance:
+        own = (self.key, self.view) if sharing == "independent" else ()
+        random = generator(self.seed, self.step, name, *own)
+        return CornerChance(random) if self.corners else RandomChance(random)
+
+
+def draw(
+    policy: Policy,
+    sources: Sequence[Source],
+    *,
+    seed: int,
+    step: int,
+    view: int,
+    corners: bool = False,
+) -> Drawn:
+    """Decide one view of every source.
+
+    A pure function of seed, step, the volume's key, and view: the rest of the batch, the worker
+    and the rank change nothing. View 0 lies anywhere; views 1, 2, … keep the overlap with view 0
+    that the policy's crop asks for.
+
+    Args:
+        policy: What may be drawn.
+        sources: Volumes, one per view.
+        seed: Seed of the run.
+        step: Training step, 0 or more.
+        view: Which view of the volume, 0 or more.
+        corners: Draw only the ends of every range, as an audit does.
+
+    Returns:
+        The views, decided.
+    """
+    addresses = [_Address(seed, step, source.key, view, corners) for source in sources]
+    drawn = [_draw_one(policy, *pair) for pair in zip(sources, addresses, strict=True)]
+    return Drawn(
+        sources=tuple(sources),
+        poses=tuple(pose for pose, _ in drawn),
+        grid=policy.grid,
+        modality=policy.modality,
+        window=policy.window,
+        intensities={
+            name: transform
+            for name, transform in policy.named.items()
+            if isinstance(transform, Intensity)
+        },
+        parameters=tuple(parameters for _, parameters in drawn),
+        seeds=tuple(derive_seed(seed, step, source.key, view, "noise") >> 1 for source in sources),
+    )
+
+
+def _draw_one(
+    policy: Policy, source: Source, address: _Address
+) -> tuple[Pose, Mapping[str, Parameters]]:
+    parameters: dict[str, Parameters] = {}
+    linear: Linear = np.eye(3)
+    offset = np.zeros(3)
+    crop: Crop | None = None
+    for name, transform in policy.named.items():
+        if isinstance(transform, Crop):
+            crop = transform
+            continue
+        chance = address.chance(name, transform.sharing)
+        happens = chance.happens(transform.probability)
+        parameters[name] = transform.draw(chance) if happens else transform.identity()
+        if isinstance(transform, Spatial):
+            linear = transform.linear(parameters[name]) @ linear
+            offset = offset + transform.offset_mm(parameters[name])
+    return _place(policy, source, address, crop, Move(linear, offset)), parameters
+
+
+def _place(
+    policy: Policy, source: Source, address: _Address, crop: Crop | None, move: Move
+) -> Pose:
+    if crop is None:
+        return moved_pose(centre_pose(source, policy.grid), source, policy.grid, move)
+    chance = address.chance("crop")
+    if address.view == 0:
+        return draw_pose(chance, source, policy.grid, move)
+    first, _ = _draw_one(policy, source, replace(address, view=0))
+    return draw_partner(chance, source, policy.grid, move, first=first, bound=crop.min_overlap)
+
+
+def plain(policy: Policy, sources: Sequence[Source]) -> Drawn:
+    """Return the view of every source's middle, unchanged: for features and for evaluation.
+
+    Args:
+        policy: Gives grid, modality and window; its transforms are left out.
+        sources: Volumes, one per view.
+
+    Returns:
+        The views, decided.
+    """
+    return Drawn(
+        sources=tuple(sources),
+        poses=tuple(centre_pose(source, policy.grid) for source in sources),
+        grid=policy.grid,
+        modality=policy.modality,
+        window=policy.window,
+        intensities={},
+        parameters=tuple({} for _ in sources),
+        seeds=tuple(0 for _ in sources),
+    )
+
+
+def boxes(drawn: Drawn) -> list[Box]:
+    """Return the voxels each view needs, at least one per source."""
+    return [lattice.box() for lattice in drawn.lattices]
+
+
+def render(
+    drawn: Drawn,
+    voxels: Sequence[np.ndarray],
+    validity: Sequence[np.ndarray | None] | None = None,
+    *,
+    device: torch.device | str = "cpu",
+) -> tuple[Views, ViewMask]:
+    """Make the views.
+
+    Every spatial transform is in one matrix per view, so voxels are interpolated once. Values then
+    pass the transforms of intensity in physical units (fractions of the volume's range for
+    weighted MR) and are normalised last.
+
+    Args:
+        drawn: What to make.
+        voxels: Per view, the voxels of `boxes`, shape ``(C, x, y, z)``, in the volume's unit.
+        validity: Per view, True where these voxels were measured, or ``None`` if all were.
+        device: Where to compute.
+
+    Returns:
+        Views ``(B, C, X, Y, Z)`` float32, -1 at the low end of the window and outside of the
+        volume, +1 at its high end; and the mask ``(B, 1, X, Y, Z)`` of measured voxels.
+    """
+    device = torch.device(device)
+    known = [None] * len(voxels) if validity is None else list(validity)
+    values, mask = sample(drawn.lattices, voxels, known, device=device)
+    values = torch.where(mask, values, FILL[drawn.modality])
+    low = torch.tensor([source.low for source in drawn.sources], device=device)
+    high = torch.tensor([source.high for source in drawn.sources], device=device)
+    values = _change(drawn, drawn.window.begin(values, low, high))
+    return torch.where(mask, drawn.window.finish(values), -1.0), mask
+
+
+def _change(drawn: Drawn, values: Views) -> Views:
+    for stream, (name, transform) in enumerate(drawn.intensities.items()):
+        setting = Setting(spacing_mm=drawn.grid.spacing_mm, seeds=drawn.seeds, stream=stream)
+        rows = [parameters[name] for parameters in drawn.parameters]
+        if all(row == transform.identity() for row in rows):
+            continue
+        batched = {
+            key: torch.tensor([row[key] for row in rows], device=values.device) for key in rows[0]
+        }
+        values = transform.apply(values, batched, setting)
+    return values
+
+
+def render_labels(
+    drawn: Drawn, maps: Sequence[np.ndarray], *, device: torch.device | str = "cpu"
+) -> Int64[torch.Tensor, "B X Y Z"]:
+    """Return the label maps as the views show them, by the nearest voxel.
+
+    Args:
+        drawn: The views.
+        maps: Per view, the labels of `boxes`, shape ``(x, y, z)``.
+        device: Where to compute.
+
+    Returns:
+        Labels ``(B, X, Y, Z)``, 0 outside of the source.
+    """
+    return sample_labels(drawn.lattices, maps, device=torch.device(device))
+
+
+def view_affines(drawn: Drawn) -> Float64[np.ndarray, "B 4 4"]:
+    """Return view voxel → anatomical world point in RAS+ mm for every view."""
+    return np.stack([pose.view_to_world(drawn.grid) for pose in drawn.poses])
