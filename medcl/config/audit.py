@@ -7,7 +7,7 @@ from pydantic import Field
 
 from medcl.config.cohort import CohortConfig
 from medcl.config.machine import MachineConfig
-from medcl.config.policy import PolicyChoice, Task
+from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import TrackingConfig
 
@@ -32,8 +32,8 @@ class AuditConfig(Section):
     """Folder that holds the folders of runs"""
     cohort: CohortConfig = CohortConfig()
     """Which volumes may be measured"""
-    policy: PolicyChoice
-    """The policy to measure: a name, a file, or written out"""
+    policy: PolicyConfig
+    """The policy to measure, or the path of its file"""
     task: Task = "generic"
     """What the encoder is for; generic is the strictest"""
     volumes: Count = 20

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from medcl.config.cohort import CohortConfig, TestConfig
 from medcl.config.encoder import EncoderConfig
 from medcl.config.machine import MachineConfig
-from medcl.config.policy import PolicyChoice, Task
+from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import FinetuneSettings, ProbeConfig, TrackingConfig
 
@@ -45,8 +45,8 @@ class FinetuneConfig(Section):
     """The network, where the weights are random"""
     adaptation: Adaptation = "finetune"
     """probe: logistic regression on frozen features; frozen: a new head only; finetune: all"""
-    policy: PolicyChoice
-    """Grid, normalisation and views for training with labels"""
+    policy: PolicyConfig
+    """Grid, window and views for training with labels, or the path of their file"""
     probe: ProbeConfig = ProbeConfig()
     """Used by adaptation probe"""
     finetune: FinetuneSettings = FinetuneSettings()

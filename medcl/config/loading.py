@@ -20,7 +20,7 @@ from medcl.errors import ConfigError
 SectionT = TypeVar("SectionT", bound=Section)
 
 FILE_KEYS = ("policy",)
-"""Settings that may stand in a file of their own: ``policy: {file: policies/ct.yaml}``."""
+"""Settings that may stand in a file of their own: ``policy: ct.yaml`` or ``{file: ct.yaml}``."""
 
 
 def load(path: Path, stage: type[SectionT], *, overrides: Iterable[str] = ()) -> SectionT:
@@ -33,7 +33,7 @@ def load(path: Path, stage: type[SectionT], *, overrides: Iterable[str] = ()) ->
             Entries of lists are numbered from 0.
 
     Returns:
-        The complete, checked settings; a ``file`` is read in, so that they stand on their own.
+        The complete, checked settings; a policy file is read in, so that they stand on their own.
 
     Raises:
         ConfigError: Anything is wrong. The message has one line per mistake, each with file, line
@@ -110,9 +110,10 @@ def _inline_files(parsed: Parsed) -> Parsed:
     """Return the values with what stands in files of its own read in."""
     for key in FILE_KEYS:
         value = parsed.value.get(key)
-        if isinstance(value, dict) and "file" in value:
-            place = parsed.places.get((key, "file"), parsed.places[key,])
-            parsed = _inline(parsed, key, value, place)
+        if isinstance(value, str):
+            parsed = _inline(parsed, key, {"file": value}, parsed.places[key,])
+        elif isinstance(value, dict) and "file" in value:
+            parsed = _inline(parsed, key, value, parsed.places.get((key, "file"), "override"))
     return parsed
 
 

@@ -6,7 +6,7 @@ it preserves. Whether a policy is safe for a task is decided there, not by these
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, model_validator
 
 from medcl.config.section import Name, Section, SizeVoxels, SpacingMm
 from medcl.config.transforms import TransformConfig
@@ -42,7 +42,8 @@ class GridConfig(Section):
 class FixedWindowConfig(Section):
     """The same range for every volume becomes the network's input range."""
 
-    name: Literal["fixed_window"]
+    kind: Literal["fixed_window"]
+    """Name of the window"""
     low: Annotated[float, Field(ge=-1e6, le=1e6)]
     """Lowest value kept, in the unit of the modality (HU, SUV)"""
     high: Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -58,33 +59,34 @@ class FixedWindowConfig(Section):
 class PercentileWindowConfig(Section):
     """Each volume's own 1st to 99th percentile: for images without a unit."""
 
-    name: Literal["percentile_window"]
+    kind: Literal["percentile_window"]
+    """Name of the window"""
 
 
-NormalisationConfig = Annotated[FixedWindowConfig | PercentileWindowConfig, Discriminator("name")]
+WindowConfig = Annotated[FixedWindowConfig | PercentileWindowConfig, Discriminator("kind")]
 
 
 class PolicyConfig(Section):
-    """A view policy written out."""
+    """A view policy; ``policy: path`` in a settings file reads it from a file of its own.
+
+    As JSON values it is what `medcl.augment.policy.Policy.from_json` takes.
+    """
 
     name: Name
     """What the policy is called in reports"""
     modality: PolicyModality
     """What it may be used on; weighted and quantitative MR are different"""
+    region: Literal["body", "head"] = "body"
+    """A body lies still within 15 degrees, a head within 30"""
     grid: GridConfig
     """The grid that views are sampled on"""
-    normalisation: NormalisationConfig
+    window: WindowConfig
     """How voxel values become network input"""
     transforms: tuple[TransformConfig, ...] = ()
-    """What differs between views"""
+    """What differs between views, in the order of application"""
 
-
-def _policy_kind(value: object) -> str:
-    return "name" if isinstance(value, str) else "PolicyConfig"
-
-
-PolicyChoice = Annotated[
-    Annotated[Name, Tag("name")] | Annotated[PolicyConfig, Tag("PolicyConfig")],
-    Discriminator(_policy_kind),
-]
-"""The name of a default policy, or a policy written out; ``{file: path}`` is read in before."""
+    @model_validator(mode="after")
+    def _one_crop(self) -> "PolicyConfig":
+        if sum(transform.kind == "crop" for transform in self.transforms) > 1:
+            raise ValueError("a policy has one crop at most.")
+        return self

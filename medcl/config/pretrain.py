@@ -6,7 +6,7 @@ from medcl.config.cohort import CohortConfig, HoldOutConfig
 from medcl.config.encoder import EncoderConfig
 from medcl.config.machine import TrainingMachineConfig
 from medcl.config.objective import NtXentConfig, ObjectiveConfig, ProjectorConfig
-from medcl.config.policy import PolicyChoice, Task
+from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Name, Section
 from medcl.config.training import TrackingConfig, TrainingConfig
 
@@ -24,8 +24,8 @@ class PretrainConfig(Section):
     """Which volumes are trained on"""
     hold_out: HoldOutConfig | None = None
     """Test patients of a coming study, left out of pretraining"""
-    policy: PolicyChoice
-    """The view policy: a name, a file, or written out"""
+    policy: PolicyConfig
+    """The view policy, or the path of its file"""
     task: Task = "generic"
     """What the encoder is for; generic is the strictest"""
     encoder: EncoderConfig

@@ -11,7 +11,7 @@ from medcl.config.cohort import CohortConfig, TestConfig
 from medcl.config.encoder import EncoderConfig
 from medcl.config.finetune import Kind
 from medcl.config.machine import StudyMachineConfig
-from medcl.config.policy import PolicyChoice, Task
+from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import (
     BootstrapConfig,
@@ -62,8 +62,8 @@ class StudyConfig(Section):
     """Folders of delivered encoders, by the name that arms use"""
     architecture: EncoderConfig | None = None
     """The network of arms with random weights; that of the first encoder by default"""
-    policy: PolicyChoice
-    """Grid, normalisation and views for training with labels"""
+    policy: PolicyConfig
+    """Grid, window and views for training with labels, or the path of their file"""
     arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1, max_length=50)]
     """The curves; each is compared with scratch-finetune where that is among them"""
     label_counts: Annotated[tuple[Count, ...], Field(min_length=1, max_length=50)]

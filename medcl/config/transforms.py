@@ -1,17 +1,20 @@
-"""Settings of the transforms of a view policy, one section each, discriminated by ``name``.
+"""Settings of the transforms of a view policy, one section each, discriminated by ``kind``.
 
-Each mirrors one dataclass of `medcl.augment`, field by field. The ranges here are the widest that
-make sense at all; what a modality and a task allow is narrower and is checked there before a run.
+Each mirrors one dataclass of `medcl.augment`, field by field and with the same widest ranges. What
+a modality and a task allow is narrower and is checked there before a run.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field
+from pydantic import AfterValidator, Discriminator, Field
 
 from medcl.config.section import Fraction, Section
 
-Ends = tuple[float, float]
-"""Lowest and highest value of a range."""
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"the lowest value comes first, got {ends[0]} and {ends[1]}.")
+    return ends
 
 
 class Drawn(Section):
@@ -26,7 +29,8 @@ class Drawn(Section):
 class CropConfig(Section):
     """Each view is cut at a random place, at fixed mm spacing."""
 
-    name: Literal["crop"]
+    kind: Literal["crop"]
+    """Name of the transform"""
     min_overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Smallest shared fraction of the volume of two views of one volume"""
 
@@ -34,7 +38,8 @@ class CropConfig(Section):
 class RotationConfig(Drawn):
     """Turn about a random axis."""
 
-    name: Literal["rotation"]
+    kind: Literal["rotation"]
+    """Name of the transform"""
     max_degrees: Annotated[float, Field(ge=0, le=180)]
     """Largest angle in degrees"""
 
@@ -42,9 +47,148 @@ class RotationConfig(Drawn):
 class ScaleConfig(Drawn):
     """Magnify all axes alike."""
 
-    name: Literal["scale"]
-    zoom: Ends
+    kind: Literal["scale"]
+    """Name of the transform"""
+    zoom: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        AfterValidator(_rising),
+    ]
     """Smallest and largest linear magnification"""
 
 
-TransformConfig = Annotated[CropConfig | RotationConfig | ScaleConfig, Discriminator("name")]
+class TranslationConfig(Drawn):
+    """Move the centre of the view along each axis."""
+
+    kind: Literal["translation"]
+    """Name of the transform"""
+    max_mm: Annotated[float, Field(ge=0, le=500)]
+    """Largest move along each axis in mm"""
+
+
+class GaussianNoiseConfig(Drawn):
+    """Add white noise to CT: a scan at a lower dose."""
+
+    kind: Literal["gaussian_noise"]
+    """Name of the transform"""
+    sd_hu: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest standard deviation that is added, in HU"""
+
+
+class RicianNoiseConfig(Drawn):
+    """Complex noise in magnitude MR: a faster scan."""
+
+    kind: Literal["rician_noise"]
+    """Name of the transform"""
+    sd_fraction: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=10)], Annotated[float, Field(ge=0, le=10)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest standard deviation, as a fraction of the volume's range"""
+
+
+class BlurConfig(Drawn):
+    """A softer reconstruction kernel."""
+
+    kind: Literal["blur"]
+    """Name of the transform"""
+    sigma_mm: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=50)], Annotated[float, Field(ge=0, le=50)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest standard deviation of the Gaussian in mm"""
+
+
+class GainConfig(Drawn):
+    """Multiply all values alike."""
+
+    kind: Literal["gain"]
+    """Name of the transform"""
+    factor: Annotated[
+        tuple[Annotated[float, Field(ge=0.01, le=100)], Annotated[float, Field(ge=0.01, le=100)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest factor"""
+
+
+class GammaConfig(Drawn):
+    """Raise values to a power: another echo or flip angle."""
+
+    kind: Literal["gamma"]
+    """Name of the transform"""
+    exponent: Annotated[
+        tuple[Annotated[float, Field(ge=0.05, le=20)], Annotated[float, Field(ge=0.05, le=20)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest exponent"""
+
+
+class BiasFieldConfig(Drawn):
+    """MR coils see near tissue brighter."""
+
+    kind: Literal["bias_field"]
+    """Name of the transform"""
+    strength: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=10)], Annotated[float, Field(ge=0, le=10)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest departure of the field from 1"""
+
+
+class FlipConfig(Section):
+    """Mirror along one axis; breaks side and orientation."""
+
+    kind: Literal["flip"]
+    """Name of the transform"""
+    axis: Literal["x", "y", "z"]
+    """x right-left, y posterior-anterior, z inferior-superior"""
+    probability: Fraction = 0.5
+    """Share of views that the transform is applied to"""
+    sharing: Literal["independent", "batch"] = "independent"
+    """independent: each view has its own parameters; batch: one draw for a whole batch"""
+
+
+class ResizedCropConfig(Drawn):
+    """Crop a part and stretch it to the whole view; breaks size."""
+
+    kind: Literal["resized_crop"]
+    """Name of the transform"""
+    fraction: Annotated[
+        tuple[Annotated[float, Field(ge=0.05, le=1)], Annotated[float, Field(ge=0.05, le=1)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest part of the view's edge that is stretched to all of it"""
+
+
+class HuOffsetConfig(Drawn):
+    """Add one number to all HU; breaks density unless shared over the batch."""
+
+    kind: Literal["hu_offset"]
+    """Name of the transform"""
+    offset_hu: Annotated[
+        tuple[
+            Annotated[float, Field(ge=-5000, le=5000)], Annotated[float, Field(ge=-5000, le=5000)]
+        ],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest number in HU"""
+
+
+TransformConfig = Annotated[
+    CropConfig
+    | RotationConfig
+    | ScaleConfig
+    | TranslationConfig
+    | GaussianNoiseConfig
+    | RicianNoiseConfig
+    | BlurConfig
+    | GainConfig
+    | GammaConfig
+    | BiasFieldConfig
+    | FlipConfig
+    | ResizedCropConfig
+    | HuOffsetConfig,
+    Discriminator("kind"),
+]

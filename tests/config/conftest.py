@@ -15,10 +15,10 @@ policy:
   name: shapes
   modality: OT
   grid: {size_voxels: [32, 32, 32], spacing_mm: [1, 1, 1]}
-  normalisation: {name: fixed_window, low: 0, high: 1}
+  window: {kind: fixed_window, low: 0, high: 1}
   transforms:
-    - {name: crop, min_overlap: 0.5}
-    - {name: rotation, max_degrees: 10}
+    - {kind: crop, min_overlap: 0.5}
+    - {kind: rotation, max_degrees: 10}
 encoders: {ours: runs/pretrain/encoder}
 arms:
   - {init: ours, adaptation: finetune}

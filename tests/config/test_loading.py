@@ -49,7 +49,7 @@ def test_every_mistake_is_told_at_once_with_its_line(write, study):
     ("old", "new", "sentence"),
     [
         ("[10, 30]", "[30, 10]", "study.yaml: label_counts must rise."),
-        ("name: rotation", "name: rotaton", "Did you mean rotation?"),
+        ("kind: rotation", "kind: rotaton", "Did you mean rotation?"),
         ("seed: 1", "seed: yes", 'test.seed = "yes": must be a whole number.'),
         ("fraction: 0.3", "fraction: .nan", "test.fraction = NaN: must be a finite number."),
         ("low: 0, high: 1", "low: 1, high: 0", "low must be below high"),
@@ -61,7 +61,7 @@ def test_every_mistake_is_told_at_once_with_its_line(write, study):
         ("init: scratch", "init: ours", "must differ from one another; repeated: ours-finetune."),
         ("kind: classification", "kind: segmentation", "voxels is for classification"),
         ("name: adrenal", "name: ../up", "must be a plain name"),
-        ("{name: crop, min_overlap: 0.5}", "{min_overlap: 0.5}", "transforms.0.name is missing."),
+        ("{kind: crop, min_overlap: 0.5}", "{min_overlap: 0.5}", "transforms.0.kind is missing."),
         ("store: runs/store", "", "study.yaml: store is missing (Folder of the volume store)."),
         ("[10, 30]", "30", "label_counts = 30: must be a list."),
         ("[32, 32, 32]", "[32, 32, 32, 32]", "must have at most 3 entries, not 4."),
@@ -104,6 +104,7 @@ def test_overrides_replace_values_after_the_file(write, study):
         ("=1", "An override must read key.path=value"),
         ("arms.9.name=x", "override: there is no list with an entry 9 to replace."),
         ("name=[", "override name:1: this is not YAML"),
+        ("policy=absent.yaml", "policy.file: There is no settings file absent.yaml"),
         ("policy.file=absent.yaml", "policy.file: There is no settings file absent.yaml"),
     ],
 )
@@ -118,6 +119,8 @@ def test_a_policy_file_is_read_in_and_its_mistakes_have_its_own_lines(write, stu
     policy = "\n".join(line.removeprefix("  ") for line in inner.splitlines())
     write(policy, "strict.yaml")
     path = write(f"{head}policy: {{file: strict.yaml}}\nencoders:{tail}")
+    assert load(path, StudyConfig) == load(write(study, "whole.yaml"), StudyConfig)
+    path = write(f"{head}policy: strict.yaml\nencoders:{tail}")
     assert load(path, StudyConfig) == load(write(study, "whole.yaml"), StudyConfig)
     write(policy.replace("min_overlap: 0.5", "min_overlap: 5"), "strict.yaml")
     assert complaints(path) == [

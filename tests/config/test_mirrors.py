@@ -1,12 +1,19 @@
 """Sections say the same words as the rooms they are settings of."""
 
+import dataclasses
 import inspect
 import typing
 
 import pytest
+from pydantic_core import PydanticUndefined
 
 from medcl.augment import contract
-from medcl.config import cohort, encoder, machine, objective, policy, study, training
+from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
+from medcl.augment.policy import Policy, Transform
+from medcl.config import cohort, encoder, machine, objective, policy, study, training, transforms
+from medcl.config.loading import load
+from medcl.config.study import StudyConfig
+from medcl.config.writing import plain
 from medcl.encoders import heads
 from medcl.encoders.densenet import densenet121
 from medcl.encoders.families import EncoderName
@@ -49,6 +56,38 @@ def _defaults(section):
 )
 def test_a_section_has_the_options_and_defaults_of_its_builder(section, function):
     assert _defaults(section) == _options(function)
+
+
+TRANSFORMS = typing.get_args(typing.get_args(transforms.TransformConfig)[0])
+WINDOWS = typing.get_args(typing.get_args(policy.WindowConfig)[0])
+
+
+def _fields(kind):
+    return {
+        field.name: PydanticUndefined if field.default is dataclasses.MISSING else field.default
+        for field in dataclasses.fields(kind)
+    }
+
+
+@pytest.mark.parametrize("section", [*TRANSFORMS, *WINDOWS])
+def test_every_transform_and_window_is_mirrored_field_by_field(section):
+    (kind,) = typing.get_args(section.model_fields["kind"].annotation)
+    others = [*typing.get_args(Transform), FixedWindow, PercentileWindow]
+    (mirrored,) = [other for other in others if other.kind == kind]
+    own = {name: field.default for name, field in section.model_fields.items() if name != "kind"}
+    assert own == _fields(mirrored)
+
+
+def test_no_transform_is_without_a_section():
+    assert len(TRANSFORMS) == len(typing.get_args(Transform))
+    assert len(WINDOWS) == len(typing.get_args(Normalisation))
+
+
+def test_a_policy_as_json_values_is_what_the_policy_reads(write, study):
+    settings = load(write(study), StudyConfig)
+    made = Policy.from_json(plain(settings.policy))
+    assert made.transforms[1].max_degrees == 10
+    assert made.to_json() == plain(settings.policy)
 
 
 def test_training_has_the_fields_of_the_recipe():

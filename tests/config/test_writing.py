@@ -30,7 +30,11 @@ def test_floats_that_yaml_could_misread_survive(write):
     text = """\
 name: a
 store: s
-policy: ct_strict
+policy:
+  name: p
+  modality: CT
+  grid: {size_voxels: [8, 8, 8], spacing_mm: [1, 1, 1]}
+  window: {kind: fixed_window, low: -1000, high: 1000}
 encoder: {name: residual}
 training: {steps: 10, batch_size: 2, learning_rate: 1e-07, weight_decay: 1e-12}
 """
