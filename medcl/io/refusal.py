@@ -9,7 +9,6 @@ class ReasonCode(StrEnum):
     """One reason each; the codes are stable, scripts may rely on them."""
 
     NOT_IMAGE = "NOT_IMAGE"
-    NO_SERIES = "NO_SERIES"
     LINK_NOT_FOLLOWED = "LINK_NOT_FOLLOWED"
     UNREADABLE = "UNREADABLE"
     UNSUPPORTED_SYNTAX = "UNSUPPORTED_SYNTAX"
@@ -21,6 +20,7 @@ class ReasonCode(StrEnum):
     SECONDARY_CAPTURE = "SECONDARY_CAPTURE"
     BURNED_IN = "BURNED_IN"
     NO_GEOMETRY = "NO_GEOMETRY"
+    MIXED_SERIES = "MIXED_SERIES"
     MIXED_ORIENTATION = "MIXED_ORIENTATION"
     MIXED_SIZE = "MIXED_SIZE"
     TOO_FEW_SLICES = "TOO_FEW_SLICES"
@@ -41,7 +41,6 @@ class ReasonCode(StrEnum):
 
 REASONS: dict[ReasonCode, str] = {
     ReasonCode.NOT_IMAGE: "The file is no image that medcl knows: text, a report, a DICOMDIR.",
-    ReasonCode.NO_SERIES: "The DICOM image names no series it belongs to.",
     ReasonCode.LINK_NOT_FOLLOWED: "A symbolic link or a special file; these are never opened.",
     ReasonCode.UNREADABLE: "The file or folder could not be opened: permission or a disk error.",
     ReasonCode.UNSUPPORTED_SYNTAX: "The pixels are coded in a way that no installed codec reads.",
@@ -53,6 +52,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.SECONDARY_CAPTURE: "A picture of a screen, not a measurement.",
     ReasonCode.BURNED_IN: "The header says that text is burned into the pixels.",
     ReasonCode.NO_GEOMETRY: "Position, orientation or pixel spacing is missing or impossible.",
+    ReasonCode.MIXED_SERIES: "Slices of several series were given as one.",
     ReasonCode.MIXED_ORIENTATION: "The slices of the series do not lie parallel.",
     ReasonCode.MIXED_SIZE: "The slices of the series differ in size or pixel spacing.",
     ReasonCode.TOO_FEW_SLICES: "Too few slices to be a volume.",

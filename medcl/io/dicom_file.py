@@ -1,0 +1,152 @@
+"""Open a DICOM file without trusting it: capped size, no silent repair, errors become codes."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom.dataset import FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset, read_partial
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from medcl.io.dicom_quiet import quiet
+from medcl.io.limits import MAX_FILE_BYTES, MAX_INFLATED_BYTES
+from medcl.io.refusal import ReasonCode, RefusedSeries
+
+_FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010
+_PREAMBLE_BYTES = 132
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+def read_elements(
+    path: Path, *, tags: Sequence[int], bare: bool = False
+) -> tuple[FileDataset, bool]:
+    """Return some elements before the pixels, and whether the file reaches to the end of them.
+
+    Args:
+        path: A DICOM file.
+        tags: Elements to keep; all others are skipped.
+        bare: The file has no preamble; it is parsed nevertheless.
+
+    Returns:
+        The elements, and False where the file has no pixels or ends before they do.
+
+    Raises:
+        RefusedSeries: The file is too large, inflates too far, or cannot be parsed.
+    """
+    found: list[int] = []
+
+    def reached_pixels(tag: int, _vr: str | None, length: int) -> bool:
+        if not _FIRST_PIXEL_TAG <= tag <= _LAST_PIXEL_TAG:
+            return False
+        found.append(length)
+        return True
+
+    with refusing("The header"), path.open("rb") as file:
+        stream, size = _inflate(file, _checked_size(file), bare)
+        elements = read_partial(stream, reached_pixels, None, bare, list(tags))
+        remaining = size - stream.tell()
+    is_whole = bool(found) and (found[0] == _UNDEFINED_LENGTH or found[0] <= remaining)
+    return elements, is_whole
+
+
+def read_whole(path: Path, *, bare: bool = False) -> FileDataset:
+    """Return a DICOM file with its pixels, not yet decoded.
+
+    Args:
+        path: A DICOM file.
+        bare: The file has no preamble; it is parsed nevertheless.
+
+    Returns:
+        All elements.
+
+    Raises:
+        RefusedSeries: The file is too large, inflates too far, or cannot be parsed.
+    """
+    with refusing("The file"), path.open("rb") as file:
+        stream, _ = _inflate(file, _checked_size(file), bare)
+        return read_partial(stream, None, None, bare, None)
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Run a parser of untrusted bytes: silent, and any exception becomes a refusal.
+
+    Only the class of the exception is kept, because its text may hold a header value or a path.
+
+    Args:
+        what: What is being parsed, for the refusal's sentence.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        RefusedSeries: Anything was raised inside the block.
+
+    Example:
+        >>> with refusing("The header"):
+        ...     float("DOE^JOHN")
+        Traceback (most recent call last):
+            ...
+        medcl.io.refusal.RefusedSeries: DECODE_FAILED: The header: ValueError.
+    """
+    with quiet():
+        try:
+            yield
+        except RefusedSeries:
+            raise
+        except Exception as error:  # noqa: BLE001 (a parser of hostile bytes may raise anything)
+            raise RefusedSeries(_code(error), f"{what}: {type(error).__name__}.") from None
+
+
+def _checked_size(file: BinaryIO) -> int:
+    size = file.seek(0, 2)
+    file.seek(0)
+    if size > MAX_FILE_BYTES:
+        raise RefusedSeries(
+            ReasonCode.LIMIT_EXCEEDED, f"{size} bytes; at most {MAX_FILE_BYTES} are read."
+        )
+    return size
+
+
+def _inflate(file: BinaryIO, size: int, bare: bool) -> tuple[BinaryIO, int]:
+    """Return the file itself, or an inflated copy whose meta information says so.
+
+    pydicom would inflate without a limit, for a header as well: half a megabyte can become
+    gigabytes.
+
+    Raises:
+        RefusedSeries: It inflates too far.
+    """
+    file.seek(0 if bare else _PREAMBLE_BYTES)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
+    for tag in list(meta.keys())[:1]:
+        meta[tag]  # as pydicom does: fails where the meta information is coded another way
+    deflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+    start = file.tell()
+    file.seek(0)
+    if not deflated:
+        return file, size
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    head = file.read(start)
+    data = inflater.decompress(file.read(), MAX_INFLATED_BYTES)
+    if inflater.unconsumed_tail:
+        raise RefusedSeries(
+            ReasonCode.LIMIT_EXCEEDED, f"Inflates to more than {MAX_INFLATED_BYTES} bytes."
+        )
+    deflated_uid, plain_uid = DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+    head = head.replace(deflated_uid.encode(), plain_uid.encode().ljust(len(deflated_uid), b"\0"))
+    return BytesIO(head + data), len(head) + len(data)
+
+
+def _code(error: Exception) -> ReasonCode:
+    if isinstance(error, MemoryError):
+        return ReasonCode.LIMIT_EXCEEDED
+    if isinstance(error, InvalidDicomError):
+        return ReasonCode.NOT_IMAGE
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return ReasonCode.UNREADABLE
+    return ReasonCode.DECODE_FAILED
