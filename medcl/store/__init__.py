@@ -1,0 +1,1 @@
+"""The volume store: pseudonymous volumes, and a catalogue that accounts for all."""

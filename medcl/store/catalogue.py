@@ -1,0 +1,207 @@
+"""The catalogue: one SQLite file that says what the store holds and what was turned away."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from medcl.errors import CorruptionError, InputError
+from medcl.store.columns import VOLUME_COLUMNS, Cell, seal
+
+SCHEMA_VERSION = 1
+"""Raised with every change of tables or files; a store of another version is refused."""
+
+NO_ROOM = (
+    "The store cannot be written: the disk is full or failing. What it held is unharmed; "
+    "make room and run the same command again, it goes on where it stopped."
+)
+"""Said when the disk is full."""
+
+Statement = tuple[str, Sequence[Cell]]
+"""SQL with question marks, and the values for them."""
+
+_TABLES: Mapping[str, Mapping[str, str]] = {
+    "meta": {"name": "TEXT PRIMARY KEY", "value": "TEXT NOT NULL"},
+    "volumes": VOLUME_COLUMNS,
+    "refused": {
+        "key": "TEXT PRIMARY KEY",
+        "code": "TEXT NOT NULL",
+        "detail": "TEXT NOT NULL",
+        "num_files": "INTEGER NOT NULL",
+        "fingerprint": "TEXT NOT NULL",
+        "seal": "TEXT NOT NULL",
+    },
+    "label_sets": {"name": "TEXT PRIMARY KEY", "kind": "TEXT NOT NULL"},
+    "labels": {
+        "name": "TEXT NOT NULL",
+        "key": "TEXT NOT NULL",
+        "value": "INTEGER NOT NULL",
+        "split": "TEXT",
+        "seal": "TEXT NOT NULL",
+        "PRIMARY KEY": "(name, key)",
+    },
+    "label_maps": {
+        "name": "TEXT NOT NULL",
+        "key": "TEXT NOT NULL",
+        "split": "TEXT",
+        "sha256": "TEXT NOT NULL",
+        "classes": "TEXT NOT NULL",
+        "seal": "TEXT NOT NULL",
+        "PRIMARY KEY": "(name, key)",
+    },
+}
+
+
+class Catalogue:
+    """Connections to the catalogue: a short one per question, one lasting one for the writer.
+
+    Short connections make reading safe from any thread and after any fork.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the catalogue is.
+
+        Args:
+            path: The SQLite file.
+        """
+        self._path = path
+        self._writer: sqlite3.Connection | None = None
+
+    def make(self, *, key_fingerprint: str) -> None:
+        """Write an empty catalogue."""
+        with _as_sentence(), sqlite3.connect(self._path) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            for table, columns in _TABLES.items():
+                inner = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({inner}) WITHOUT ROWID")
+            facts = {"schema_version": str(SCHEMA_VERSION), "key_fingerprint": key_fingerprint}
+            connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", facts.items())
+        connection.close()
+
+    def facts(self) -> dict[str, str]:
+        """Return schema version and key fingerprint.
+
+        Returns:
+            Words by name.
+
+        Raises:
+            InputError: The store is of another version.
+        """
+        with self._reading() as connection:
+            found = dict(connection.execute("SELECT name, value FROM meta"))
+            names = [row[1] for row in connection.execute("PRAGMA table_info(volumes)")]
+        version = found.get("schema_version")
+        if version != str(SCHEMA_VERSION):
+            raise InputError(
+                f"The store must be of version {SCHEMA_VERSION}, which this medcl writes; "
+                f"it is of version {version}. Ingest into a new store."
+            )
+        if names != list(VOLUME_COLUMNS):
+            raise InputError(
+                f"The store's table of volumes has {len(names)} columns and this medcl keeps "
+                f"{len(VOLUME_COLUMNS)}: it was written by another state of version "
+                f"{SCHEMA_VERSION}. Ingest into a new store."
+            )
+        return found
+
+    def select(self, query: str, values: Sequence[Cell] = ()) -> list[tuple[Cell, ...]]:
+        """Return all rows of a query."""
+        with self._reading() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def write(self, statements: Iterable[Statement]) -> None:
+        """Carry out statements in one transaction, on disk when this returns."""
+        with _as_sentence():
+            if self._writer is None:
+                self._writer = sqlite3.connect(self._path, check_same_thread=False, timeout=60)
+                self._writer.execute("PRAGMA synchronous = FULL")
+            with self._writer as connection:
+                for query, values in statements:
+                    connection.execute(query, values)
+
+    def close(self) -> None:
+        """End the writer's connection."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def stamp(self) -> tuple[int, ...]:
+        """Return numbers that change whenever the catalogue does."""
+        marks: list[int] = []
+        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            marks += [found.st_mtime_ns, found.st_size]
+        return tuple(marks)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with _as_sentence():
+            connection = _open_readonly(self._path)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+
+def insert(table: str, cells: Sequence[Cell], *, sealed: bool = True) -> Statement:
+    """Return the statement that puts a row in place of the one with its key.
+
+    Args:
+        table: Name of a table.
+        cells: Values in the order of its columns, without the seal.
+        sealed: Whether the table's last column is a seal.
+
+    Returns:
+        A statement and its values.
+    """
+    values = [*cells, seal(cells)] if sealed else list(cells)
+    marks = ", ".join("?" * len(values))
+    return f"INSERT OR REPLACE INTO {table} VALUES ({marks})", values
+
+
+def _open_readonly(path: Path) -> sqlite3.Connection:
+    uri = path.resolve().as_uri()
+    try:
+        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=60)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # A store on a read-only mount has no room for the files that readers of WAL share.
+        connection.close()
+        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    return connection
+
+
+@contextmanager
+def _as_sentence() -> Iterator[None]:
+    """Turn what SQLite raises into a sentence of medcl.
+
+    Raises:
+        InputError: The disk is full, or the file cannot be used as a catalogue.
+        CorruptionError: The file is damaged.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise InputError(_explained(error.sqlite_errorcode)) from None
+    except sqlite3.DatabaseError:
+        raise CorruptionError(
+            "catalogue.sqlite is damaged or no catalogue. Restore it, or ingest into a new store."
+        ) from None
+
+
+def _explained(code: int) -> str:
+    primary = code & 0xFF
+    if primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return NO_ROOM
+    if primary == sqlite3.SQLITE_BUSY:
+        return "The catalogue is locked by another program. Close it and try again."
+    if primary == sqlite3.SQLITE_READONLY:
+        return "The store is read-only here, and this would have to change it."
+    return (
+        f"catalogue.sqlite cannot be used (SQLite code {code}): it is missing, unreadable, or of "
+        f"another program."
+    )

@@ -1,0 +1,183 @@
+"""An accepted volume made ready for the store: compressed, hashed, measured.
+
+This is the costly part of adding a volume and a pure function, so that worker processes can do it;
+the one writer then only has to put bytes and a row in place.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from typing import get_args, get_type_hints
+
+import numpy as np
+
+from medcl.errors import InputError
+from medcl.ingest.outcome import Accepted, Technical
+from medcl.store.coding import LinearCoding, Values, exact_linear_coding
+from medcl.store.frames import compress, compress_map
+from medcl.store.rows import LabelRow, VolumeRow, require_key, require_mark, require_name
+from medcl.store.statistics import measure
+from medcl.volume import Volume
+
+Cell = str | int | float | None
+"""A value of the catalogue."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packed:
+    """A volume as the store takes it.
+
+    Attributes:
+        row: Its catalogue row.
+        voxels: Content of the voxel file.
+        mask: Content of the validity file, ``None`` where every voxel was measured.
+        label_set: Name of the set the label belongs to, if any.
+        label: Label that came with the archive, if any.
+    """
+
+    row: VolumeRow
+    voxels: bytes
+    mask: bytes | None
+    label_set: str | None
+    label: LabelRow | None
+
+
+def pack(accepted: Accepted) -> Packed:
+    """Return a volume compressed, hashed and measured.
+
+    Args:
+        accepted: Outcome of ingest.
+
+    Returns:
+        What `medcl.store.store.Store.add_packed` takes; it can be sent between processes.
+
+    Raises:
+        InputError: A key, label or technical value is none that the store may hold.
+    """
+    check_keys(accepted)
+    volume = accepted.volume
+    codes, coding = _encode(_plain(volume.array))
+    voxels = compress(codes)
+    mask = None if volume.validity is None else compress_map(volume.validity)
+    row = VolumeRow(
+        key=accepted.key,
+        patient_key=accepted.patient_key,
+        study_key=accepted.study_key,
+        modality=volume.modality,
+        unit=volume.unit,
+        num_channels=len(volume.array),
+        shape=volume.shape,
+        affine=np.array(volume.affine, dtype=np.float64),
+        dtype=coding.dtype,
+        coding=coding,
+        sha256=hashlib.sha256(voxels).hexdigest(),
+        mask_sha256=None if mask is None else hashlib.sha256(mask).hexdigest(),
+        content_sha256=content_hash(volume),
+        statistics=measure(codes, coding, volume.validity),
+        technical=checked_technical(accepted.technical),
+        num_files=int(accepted.num_files),
+        fingerprint=accepted.fingerprint,
+    )
+    label = (
+        None
+        if accepted.label is None
+        else LabelRow(accepted.key, int(accepted.label), accepted.split)
+    )
+    return Packed(row=row, voxels=voxels, mask=mask, label_set=accepted.label_set, label=label)
+
+
+def check_keys(accepted: Accepted) -> None:
+    """Refuse what could name a patient, a path or nothing.
+
+    Raises:
+        InputError: A key, fingerprint, label set or split is not of the form the store holds.
+    """
+    require_key(accepted.key, "A volume key")
+    require_key(accepted.patient_key, "A patient key")
+    require_key(accepted.study_key, "A study key")
+    require_mark(accepted.fingerprint)
+    if accepted.split is not None:
+        require_name(accepted.split, "A split")
+    if (accepted.label is None) != (accepted.label_set is None):
+        raise InputError("A label must come with the name of its label set, and only then.")
+    if accepted.label_set is not None:
+        require_name(accepted.label_set, "A label set")
+
+
+def content_hash(volume: Volume) -> str:
+    """Return a SHA-256 of voxels, dtype, grid, modality, unit and validity.
+
+    Example:
+        >>> volume = Volume(
+        ...     array=np.zeros((1, 2, 2, 2)), affine=np.eye(4), modality="MR", unit="a.u."
+        ... )
+        >>> len(content_hash(volume))
+        64
+    """
+    array = _plain(volume.array)
+    header = {
+        "affine": [float(number).hex() for number in volume.affine.ravel()],
+        "dtype": array.dtype.name,
+        "masked": volume.validity is not None,
+        "modality": volume.modality,
+        "shape": array.shape,
+        "unit": volume.unit,
+    }
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    digest.update(array.data)
+    if volume.validity is not None:
+        digest.update(np.packbits(volume.validity).data)
+    return digest.hexdigest()
+
+
+def checked_technical(technical: Technical) -> Technical:
+    """Return ``technical`` in plain Python types, each word from its closed list.
+
+    Raises:
+        InputError: A field holds anything else; the value is not repeated.
+
+    Example:
+        >>> checked_technical(Technical(kvp=120.0)).kvp
+        120.0
+    """
+    hints = get_type_hints(Technical)
+    values = {
+        field.name: _checked(field.name, getattr(technical, field.name), hints[field.name])
+        for field in fields(Technical)
+    }
+    return Technical(**values)  # type: ignore[arg-type]
+
+
+def _checked(name: str, value: object, hint: object) -> Cell:
+    allowed = set(get_args(hint)) or {hint}
+    words = {word for part in allowed for word in (get_args(part) or (part,))}
+    if value is None or (isinstance(value, str) and value in words):
+        return None if value is None else str(value)
+    if bool in words and isinstance(value, bool | np.bool_):
+        return bool(value)
+    if float in words and not isinstance(value, str | bool) and np.isfinite(float(value)):  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
+    raise InputError(f"The technical field {name!r} must hold a value of its type or closed list.")
+
+
+def _plain(array: Values) -> Values:
+    """Return ``array`` contiguous and in this machine's byte order.
+
+    Raises:
+        InputError: A voxel takes more than 64 bits.
+    """
+    if array.dtype.itemsize > 8:
+        raise InputError(f"Voxels must be numbers of at most 64 bits, got {array.dtype}.")
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def _encode(array: Values) -> tuple[Values, LinearCoding]:
+    """Return the smallest numbers that hold ``array`` exactly, and how to turn them back."""
+    found = exact_linear_coding(array)
+    if found is not None:
+        return found
+    itself = LinearCoding(1.0, 0.0, array.dtype.name)
+    if array.dtype == np.float64:
+        single = array.astype(np.float32)
+        return (single if (single == array).all() else array), itself
+    return array, itself

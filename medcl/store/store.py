@@ -1,0 +1,535 @@
+"""The volume store: volumes in, boxes of voxels out, everything accounted for.
+
+```
+STORE/catalogue.sqlite            one row per volume and per refused series or file; labels
+STORE/volumes/ab/abcd….b2nd       voxels of one volume, compressed in blocks
+STORE/volumes/ab/abcd….valid.b2nd which voxels were measured, where not all were
+STORE/label_maps/NAME/ab/….b2nd   one map of a label set
+STORE/writer.lock                 held by the one writer
+```
+
+A file is written beside its place, flushed to disk, renamed, and only then gets its row. A file
+without a row does not exist; the next writer removes it.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from medcl.errors import InputError, PrivacyError
+from medcl.geometry.boxes import Box
+from medcl.ingest.outcome import Accepted, Refused
+from medcl.shapes import Affine, LabelMap, ValidityMask
+from medcl.store import export, refusals
+from medcl.store.catalogue import NO_ROOM, Catalogue, Statement, insert
+from medcl.store.columns import cells_of, row_of
+from medcl.store.files import StoreFiles, Verify, is_intact
+from medcl.store.label_sets import LabelSets
+from medcl.store.packing import Packed, check_keys, content_hash, pack
+from medcl.store.rows import (
+    Counts,
+    LabelMapRow,
+    LabelRow,
+    LabelSetRow,
+    RefusalRow,
+    Tally,
+    VolumeRow,
+    require_mark,
+)
+from medcl.store.writer_lock import WriterLock
+from medcl.volume import Modality, Volume
+
+Added = Literal["added", "unchanged", "refused"]
+"""What became of a volume: ``refused`` if other content stands under its key already."""
+
+_CATALOGUE = "catalogue.sqlite"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+class Store:
+    """An opened store. Reading is safe from any thread and any number of processes.
+
+    The first change takes the store's writer lock, which `close`, the end of a ``with`` block, or
+    the end of the process gives back. A store can be sent to worker processes, which open it anew.
+
+    Attributes:
+        folder: Where it is.
+        key_fingerprint: Of the secret its keys were made with.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp()) / "store"
+        >>> with Store.create(folder, key_fingerprint="0" * 16) as store:
+        ...     store.counts().discovered.files
+        0
+        >>> Store.open(folder).rows()
+        []
+    """
+
+    def __init__(self, folder: Path, *, may_add: bool, verify: Verify, mmap: bool) -> None:
+        """Use `Store.create` or `Store.open`."""
+        self.folder = folder
+        self._may_add = may_add
+        self._verify: Verify = verify
+        self._mmap = mmap
+        self._catalogue = Catalogue(folder / _CATALOGUE)
+        self.key_fingerprint = self._catalogue.facts()["key_fingerprint"]
+        self._files = StoreFiles(folder, verify=verify, mmap=mmap)
+        self._labels = LabelSets(self._catalogue, self._files)
+        self._lock: WriterLock | None = None
+        self._guard = threading.RLock()
+        self._rows: dict[str, VolumeRow] = {}
+        self._stamp: tuple[int, ...] | None = None
+
+    @classmethod
+    def create(cls, folder: Path, *, key_fingerprint: str) -> "Store":
+        """Make an empty store and open it.
+
+        Args:
+            folder: Absent or empty; its parents are made.
+            key_fingerprint: Of the secret that makes the keys.
+
+        Returns:
+            The opened store.
+
+        Raises:
+            InputError: The folder is not empty.
+        """
+        require_mark(key_fingerprint)
+        target = folder / _CATALOGUE
+        present = list(folder.iterdir()) if folder.is_dir() else []
+        if any(not path.name.startswith((_CATALOGUE + ".part", "writer.")) for path in present):
+            kind = "a store already" if target.exists() else f"{len(present)} other entries"
+            raise InputError(f"A new store needs an empty folder; this one holds {kind}.")
+        with _room():
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = WriterLock(folder)
+            try:
+                beside = target.with_name(_CATALOGUE + ".part")
+                Catalogue(beside).make(key_fingerprint=key_fingerprint)
+                beside.replace(target)
+            finally:
+                lock.release()
+        return cls(folder, may_add=True, verify="first", mmap=False)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        key_fingerprint: str | None = None,
+        verify: Verify = "first",
+        mmap: bool = False,
+    ) -> "Store":
+        """Open a store.
+
+        Args:
+            folder: A folder that `create` made.
+            key_fingerprint: Of the secret at hand; needed to add volumes and refusals.
+            verify: Hash a file before its ``first`` reading in this process, ``always``, ``never``.
+            mmap: Map files into memory; for local disks only.
+
+        Returns:
+            The opened store.
+
+        Raises:
+            InputError: There is no store, or one of another version.
+            PrivacyError: Its keys were made with another secret.
+        """
+        if not (folder / _CATALOGUE).is_file():
+            raise InputError(f"There is no store here: the folder holds no {_CATALOGUE}.")
+        store = cls(folder, may_add=key_fingerprint is not None, verify=verify, mmap=mmap)
+        if key_fingerprint not in {None, store.key_fingerprint}:
+            raise PrivacyError(
+                f"The keys of this store were made with the secret of fingerprint "
+                f"{store.key_fingerprint}, the one at hand has {key_fingerprint}. With another "
+                f"secret, one patient would become two. Use the secret the store was made with."
+            )
+        return store
+
+    @classmethod
+    def open_or_create(cls, folder: Path, *, key_fingerprint: str) -> "Store":
+        """Open the store of a folder, or make one where there is none.
+
+        Returns:
+            The opened store.
+        """
+        if (folder / _CATALOGUE).is_file():
+            return cls.open(folder, key_fingerprint=key_fingerprint)
+        return cls.create(folder, key_fingerprint=key_fingerprint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how another process opens this store for reading."""
+        return _reopen, (self.folder, self._verify, self._mmap)
+
+    def __enter__(self) -> "Store":
+        """Return the store."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the store."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Give the writer lock back."""
+        if hasattr(self, "_guard"):
+            self.close()
+
+    def close(self) -> None:
+        """Give the writer lock back; the store can still be read, and written to again."""
+        with self._guard:
+            self._catalogue.close()
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def add(self, accepted: Accepted) -> Added:
+        """Store a volume, its row, and the label it came with.
+
+        Args:
+            accepted: Outcome of ingest.
+
+        Returns:
+            ``unchanged`` if the store holds the same content under this key: no file is written.
+            ``refused`` if it holds other content: that stays, and a refusal is recorded.
+
+        Raises:
+            InputError: Another process is writing, the disk is full, or a value is none that the
+                store may hold.
+            PrivacyError: The store was opened without the fingerprint of the secret.
+        """
+        check_keys(accepted)
+        if self._find(accepted.key) is not None:
+            content = content_hash(accepted.volume)
+            with self._writing(adding=True):
+                done = self._standing(
+                    accepted.key, content, accepted.num_files, accepted.fingerprint
+                )
+            if done == "refused" or (done == "unchanged" and accepted.label is None):
+                return done
+        return self.add_packed(pack(accepted))
+
+    def add_packed(self, packed: Packed) -> Added:
+        """Store a volume that a worker packed.
+
+        Returns:
+            As `add`, whose errors it raises too.
+        """
+        row = packed.row
+        with self._writing(adding=True):
+            done = self._standing(row.key, row.content_sha256, row.num_files, row.fingerprint)
+            statements: list[Statement] = []
+            if done is None:
+                if packed.mask is not None:
+                    self._files.write(self._files.mask(row.key), packed.mask)
+                self._files.write(self._files.voxels(row.key), packed.voxels)
+                statements += [insert("volumes", cells_of(row), sealed=False)]
+                statements += [("DELETE FROM refused WHERE key = ?", (row.key,))]
+            if done != "refused" and packed.label is not None and packed.label_set is not None:
+                labels = [packed.label]
+                statements += self._labels.put_labels(packed.label_set, labels, {row.key})
+            self._catalogue.write(statements)
+        return done or "added"
+
+    def refuse(self, *refused: Refused) -> None:
+        """Record refusals, all of them in one transaction.
+
+        A refusal replaces an earlier one under its key. Where a volume is stored under its key,
+        that stays, and the refusal stands under a key of its own.
+
+        Args:
+            refused: Outcomes of ingest.
+
+        Raises:
+            InputError: As for `add`.
+            PrivacyError: As for `add`.
+        """
+        rows = [refusals.checked(one) for one in refused]
+        with self._writing(adding=True):
+            self._catalogue.write([self._refusal(row) for row in rows])
+
+    def is_done(self, key: str, fingerprint: str) -> bool:
+        """Return whether a series or file of this key was settled in exactly this state."""
+        found = self._catalogue.select(
+            "SELECT 0 FROM volumes WHERE key = ? AND fingerprint = ?"
+            " UNION ALL SELECT 1 FROM refused WHERE key IN (?, ?) AND fingerprint = ?",
+            (key, fingerprint, key, refusals.displaced_key(key, fingerprint), fingerprint),
+        )
+        return any(refused or self._files.voxels(key).is_file() for (refused,) in found)
+
+    def rows(self, modality: Modality | None = None) -> list[VolumeRow]:
+        """Return all volumes, or those of a modality, by key."""
+        rows = self._load().values()
+        return [row for row in rows if modality in {None, row.modality}]
+
+    def row(self, key: str) -> VolumeRow:
+        """Return the row of a volume.
+
+        Raises:
+            InputError: The store holds no such volume.
+        """
+        row = self._find(key)
+        if row is None:
+            raise InputError(
+                f"The store holds {len(self._rows)} volumes, and none of this key ({key[:8]}…)."
+            )
+        return row
+
+    def refusals(self) -> list[RefusalRow]:
+        """Return everything that was turned away, by key."""
+        found = self._catalogue.select("SELECT * FROM refused ORDER BY key")
+        return [refusals.row_of(cells) for cells in found]
+
+    def counts(self) -> Counts:
+        """Return what became of every discovered series and file."""
+        ((series, files),) = self._catalogue.select(
+            "SELECT count(*), coalesce(sum(num_files), 0) FROM volumes"
+        )
+        accepted = Tally(int(series or 0), int(files or 0))
+        return Counts(accepted, refusals.tally(self.refusals()))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over key, file hash and content hash of all volumes; free of their order."""
+        lines = [f"{row.key} {row.sha256} {row.content_sha256}\n" for row in self.rows()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def read(self, key: str) -> Volume:
+        """Return a whole volume, every bit as it was accepted.
+
+        Raises:
+            InputError: The store holds no such volume.
+            CorruptionError: A stored byte is not what was written.
+        """
+        row = self.row(key)
+        stored = self._files.read_box(self._files.voxels(key), row.sha256, None)
+        return Volume(
+            array=row.coding.decode(stored),
+            affine=np.array(row.affine),
+            modality=row.modality,
+            unit=row.unit,
+            validity=self.read_validity(key, None),
+        )
+
+    def read_box(self, key: str, box: Box) -> Float32[np.ndarray, "C X Y Z"]:
+        """Return all channels of a box of a volume.
+
+        Args:
+            key: Of a volume.
+            box: Voxels to read; it must lie inside the volume.
+
+        Returns:
+            Values in the volume's unit, float32, shape ``(C, X, Y, Z)`` of the box.
+
+        Raises:
+            InputError: The store holds no such volume, or the box leaves it.
+            CorruptionError: A stored byte is not what was written.
+        """
+        row = self.row(key)
+        _require_inside(box, row)
+        stored = self._files.read_box(self._files.voxels(key), row.sha256, box)
+        return row.coding.decode(stored).astype(np.float32, copy=False)
+
+    def read_validity(self, key: str, box: Box | None) -> ValidityMask | None:
+        """Return which voxels of a box were measured, or ``None`` if all of the volume were.
+
+        Raises:
+            InputError: As for `read_box`.
+            CorruptionError: As for `read_box`.
+        """
+        row = self.row(key)
+        if box is not None:
+            _require_inside(box, row)
+        if row.mask_sha256 is None:
+            return None
+        return np.asarray(self._files.read_box(self._files.mask(key), row.mask_sha256, box)[0])
+
+    def verify(self) -> list[str]:
+        """Hash every file again.
+
+        Returns:
+            Keys of volumes with a damaged file, label maps included.
+        """
+        damaged = {key for key, path, sha256 in self._expected() if not is_intact(path, sha256)}
+        return sorted(damaged)
+
+    def export_nifti(self, key: str, path: Path) -> None:
+        """Write a volume as NIfTI; see `medcl.store.export.write_nifti`."""
+        export.write_nifti(self.read(key), path)
+
+    def add_labels(self, name: str, rows: Iterable[LabelRow]) -> None:
+        """Add labels to a set of classes; labels it holds already are left alone.
+
+        Args:
+            name: Of the set, which is made where needed: a-z, 0-9, dash, underscore.
+            rows: Key, class index, split.
+
+        Raises:
+            InputError: A label is of an unknown volume or contradicts another, or as for `add`.
+        """
+        with self._writing():
+            known = set(self._load())
+            self._catalogue.write(list(self._labels.put_labels(name, rows, known)))
+
+    def add_label_map(
+        self, name: str, key: str, labels: LabelMap, *, affine: Affine, split: str | None = None
+    ) -> None:
+        """Add the label map of a volume to a set of maps.
+
+        Args:
+            name: Of the set, which is made where needed.
+            key: Of the volume.
+            labels: Class of every voxel, whole numbers, shape ``(X, Y, Z)`` of the volume.
+            affine: The map's own, which must be the volume's to 0.01 mm at every corner.
+            split: Split the map came with.
+
+        Raises:
+            InputError: The volume is unknown or its grid another, or as for `add`.
+        """
+        with self._writing():
+            row = self.row(key)
+            self._catalogue.write(self._labels.put_map(name, row, labels, affine, split))
+
+    def label_sets(self) -> list[LabelSetRow]:
+        """Return name, kind and count of every label set."""
+        return self._labels.names()
+
+    def labels(self, name: str) -> list[LabelRow]:
+        """Return the labels of a set of classes, by key; InputError if there is none."""
+        return self._labels.labels(name)
+
+    def label_maps(self, name: str) -> list[LabelMapRow]:
+        """Return the rows of a set of label maps, by key; InputError if there is none."""
+        return self._labels.maps(name)
+
+    def label_digest(self, name: str) -> str:
+        """Return a SHA-256 over all labels of a set."""
+        return self._labels.digest(name)
+
+    def read_label_map(self, name: str, key: str) -> LabelMap:
+        """Return the label map of a volume, whole numbers, shape ``(X, Y, Z)``."""
+        return self._labels.read_map(name, key, None)
+
+    def read_label_box(self, name: str, key: str, box: Box) -> LabelMap:
+        """Return a box of the label map of a volume."""
+        _require_inside(box, self.row(key))
+        return self._labels.read_map(name, key, box)
+
+    @contextmanager
+    def _writing(self, *, adding: bool = False) -> Iterator[None]:
+        """Hold the writer lock from here on; the first time, remove what a killed writer left.
+
+        Raises:
+            PrivacyError: The store was opened without the fingerprint of the secret.
+        """
+        if adding and not self._may_add:
+            raise PrivacyError(
+                "To add to a store, open it with the fingerprint of the secret that makes the keys."
+            )
+        with self._guard, _room():
+            if self._lock is None:
+                self._lock = WriterLock(self.folder)
+                self._files.sweep({path for _, path, _ in self._expected()})
+            yield
+
+    def _standing(
+        self, key: str, content: str, num_files: int, fingerprint: str
+    ) -> Literal["unchanged", "refused"] | None:
+        """Return what the row of this key makes of the content; ``None``: it has to be written."""
+        row = self._find(key)
+        if row is None:
+            return None
+        if row.content_sha256 != content:
+            changed = refusals.changed_content(
+                key=key, num_files=num_files, fingerprint=fingerprint
+            )
+            self._catalogue.write([insert("refused", changed)])
+            return "refused"
+        if not all(is_intact(path, sha256) for _, path, sha256 in self._files_of(row)):
+            return None
+        if (row.num_files, row.fingerprint) != (num_files, fingerprint):
+            renewed = dataclasses.replace(row, num_files=num_files, fingerprint=fingerprint)
+            self._catalogue.write([insert("volumes", cells_of(renewed), sealed=False)])
+        return "unchanged"
+
+    def _refusal(self, row: RefusalRow) -> Statement:
+        if self._find(row.key) is not None:
+            row = row._replace(key=refusals.displaced_key(row.key, row.fingerprint))
+        return insert("refused", row)
+
+    def _find(self, key: str) -> VolumeRow | None:
+        """Return a row from memory, or from the catalogue where memory does not know it."""
+        if key not in self._rows:
+            found = self._catalogue.select("SELECT * FROM volumes WHERE key = ?", (key,))
+            return row_of(found[0]) if found else None
+        return self._rows[key]
+
+    def _load(self) -> dict[str, VolumeRow]:
+        """Return all rows by key, read again only if the catalogue changed."""
+        with self._guard:
+            stamp = self._catalogue.stamp()
+            if stamp != self._stamp:
+                found = self._catalogue.select("SELECT * FROM volumes ORDER BY key")
+                self._rows = {row.key: row for row in map(row_of, found)}
+                self._stamp = stamp
+            return self._rows
+
+    def _files_of(self, row: VolumeRow) -> Iterator[tuple[str, Path, str]]:
+        yield row.key, self._files.voxels(row.key), row.sha256
+        if row.mask_sha256 is not None:
+            yield row.key, self._files.mask(row.key), row.mask_sha256
+
+    def _expected(self) -> Iterator[tuple[str, Path, str]]:
+        """Return key, path and hash of every file that has a row."""
+        for row in self._load().values():
+            yield from self._files_of(row)
+        for found in self._labels.names():
+            if found.kind == "map":
+                for label_map in self._labels.maps(found.name):
+                    path = self._files.label_map(found.name, label_map.key)
+                    yield label_map.key, path, label_map.sha256
+
+
+def _reopen(folder: Path, verify: Verify, mmap: bool) -> Store:
+    return Store.open(folder, verify=verify, mmap=mmap)
+
+
+def _require_inside(box: Box, row: VolumeRow) -> None:
+    if any(low < 0 for low in box.lower) or any(
+        high > length for high, length in zip(box.upper, row.shape, strict=True)
+    ):
+        raise InputError(
+            f"A box must lie inside its volume of shape {row.shape}, got {box.lower} to "
+            f"{box.upper}."
+        )
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Turn a full or read-only disk into a sentence.
+
+    Raises:
+        InputError: The disk is full or cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise InputError(NO_ROOM) from None
+        raise InputError(
+            f"The store cannot be written here ({errno.errorcode.get(error.errno or 0)})."
+        ) from None
