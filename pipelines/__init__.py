@@ -1,0 +1,1 @@
+"""Whole flows: the only code that is not in the package."""
