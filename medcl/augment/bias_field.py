@@ -75,9 +75,8 @@ class BiasField:
         return {"strength": (0.0, 0.3 if modality == "MR_WEIGHTED" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved on weighted MR: geometry and local contrast."""
-        if modality != "MR_WEIGHTED":
-            return {}
+        """Return what is preserved: geometry and local contrast, no value."""
+        del modality
         return preserving(
             Flag.HU_CALIBRATION,
             Flag.HU_TEXTURE,

@@ -74,8 +74,8 @@ class Gamma:
         sharing: Per view, or one draw for the whole batch.
 
     Example:
-        >>> Gamma(exponent=(0.8, 1.25)).contract("CT")
-        {}
+        >>> Gamma(exponent=(0.8, 1.25)).contract("CT")[Flag.HU_CALIBRATION].bound is None
+        True
     """
 
     kind: ClassVar[str] = "gamma"
@@ -109,9 +109,8 @@ class Gamma:
         return {"exponent": (0.75, 1.35) if modality == "MR_WEIGHTED" else (1.0, 1.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved on weighted MR: geometry and the order of tissues."""
-        if modality != "MR_WEIGHTED":
-            return {}
+        """Return what is preserved: geometry and the order of tissues, no value."""
+        del modality
         return preserving(
             Flag.HU_CALIBRATION,
             Flag.HU_TEXTURE,

@@ -64,7 +64,9 @@ class GaussianNoise:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: the mean of every tissue, on CT."""
         if modality != "CT":
-            return {}
+            return preserving(
+                Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_RATIO
+            )
         ratio = (1 + (self.sd_hu[1] / _NATIVE_SD_HU) ** 2) ** 0.5
         return preserving(Flag.HU_TEXTURE, lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"))
 
@@ -120,7 +122,13 @@ class RicianNoise:
         return {"sd_fraction": (0.0, 0.09 if modality == "MR_WEIGHTED" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved on weighted MR."""
-        if modality != "MR_WEIGHTED":
-            return {}
-        return preserving(Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR)
+        """Return what is preserved: geometry and polarity; low values are lifted."""
+        del modality
+        return preserving(
+            Flag.HU_TEXTURE,
+            Flag.HU_CALIBRATION,
+            Flag.LOWCONTRAST_CNR,
+            Flag.UPTAKE_ABS,
+            Flag.UPTAKE_RATIO,
+            Flag.UPTAKE_TOTAL,
+        )

@@ -6,36 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
-from medcl.augment.bias_field import BiasField
-from medcl.augment.blur import Blur
+from medcl.augment.catalogue import Transform
+from medcl.augment.composition import find_violations
 from medcl.augment.contract import CONTRACT_VERSION, PolicyModality
 from medcl.augment.crop import Crop
-from medcl.augment.gain import Gain, Gamma
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
-from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.translation import Translation
-from medcl.errors import ConfigError
-
-Transform = (
-    Crop
-    | Rotation
-    | Scale
-    | Translation
-    | GaussianNoise
-    | RicianNoise
-    | Blur
-    | Gain
-    | Gamma
-    | BiasField
-    | Flip
-    | ResizedCrop
-    | HuOffset
-)
-
+from medcl.augment.tasks import TaskProfile
+from medcl.augment.verdict import Verdict
+from medcl.errors import ConfigError, PolicyError
 
 _WINDOWS: tuple[type, ...] = (FixedWindow, PercentileWindow)
 
@@ -54,6 +33,7 @@ class Policy:
         region: A body lies still within 15 degrees, a head within 30.
 
     Example:
+        >>> from medcl.augment.rotation import Rotation
         >>> policy = Policy(
         ...     name="still",
         ...     modality="CT",
@@ -143,6 +123,57 @@ class Policy:
             raise ConfigError(f"A policy must have the key {error.args[0]}.") from None
         except (TypeError, ValueError) as error:
             raise ConfigError(f"A policy is not as it must be: {error}") from error
+
+
+def check_policy(policy: Policy, task: TaskProfile = TaskProfile.GENERIC) -> Verdict:
+    """Return what a policy breaks that a task needs, in the worst case over all its draws.
+
+    Both a single view and the difference between two views are checked, because a contrastive loss
+    teaches the encoder to ignore whatever differs.
+
+    Args:
+        policy: The policy.
+        task: What the encoder is for; ``generic`` where that is not known.
+
+    Returns:
+        The verdict; it is safe where it holds no violation.
+
+    Example:
+        >>> from medcl.augment.refusable import Flip
+        >>> policy = Policy(
+        ...     name="mirrored",
+        ...     modality="CT",
+        ...     grid=ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0)),
+        ...     window=FixedWindow(low=-1000.0, high=1000.0),
+        ...     transforms=(Flip(axis="x"),),
+        ... )
+        >>> [violation.code for violation in check_policy(policy).violations]
+        ['SC001', 'SC022']
+    """
+    violations = find_violations(
+        modality=policy.modality,
+        region=policy.region,
+        window=policy.window,
+        transforms=policy.named,
+        task=task,
+    )
+    return Verdict(task, tuple(violations))
+
+
+def require_safe(policy: Policy, task: TaskProfile = TaskProfile.GENERIC) -> None:
+    """Refuse a policy that breaks what a task needs.
+
+    Args:
+        policy: The policy.
+        task: What the encoder is for.
+
+    Raises:
+        PolicyError: With one sentence per violation: transform, parameter, found, allowed, code.
+    """
+    verdict = check_policy(policy, task)
+    if not verdict.is_safe:
+        sentences = " ".join(violation.sentence for violation in verdict.violations)
+        raise PolicyError(f"The views of this policy are not safe for {task.value}: {sentences}")
 
 
 def _plain(part: Transform | Normalisation) -> dict[str, object]:

@@ -188,8 +188,12 @@ class HuOffset:
         return {"offset_hu": (-1000.0, 1000.0) if modality == "CT" else (0.0, 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: calibration within the offset, on CT."""
-        if modality != "CT":
-            return {}
+        """Return what is preserved: calibration within the offset, no uptake."""
+        del modality
         off = max(abs(end) for end in self.offset_hu)
-        return preserving(hu_calibration=bounded(off, "HU"))
+        return preserving(
+            Flag.UPTAKE_ABS,
+            Flag.UPTAKE_RATIO,
+            Flag.UPTAKE_TOTAL,
+            hu_calibration=bounded(off, "HU"),
+        )

@@ -1,0 +1,74 @@
+"""Verdicts: why a policy is refused, in codes and in sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from medcl.augment.contract import Flag
+from medcl.augment.tasks import TaskProfile
+
+CODES: Mapping[Flag, str] = {
+    Flag.LATERALITY: "SC001",
+    Flag.HU_CALIBRATION: "SC010",
+    Flag.HU_TEXTURE: "SC011",
+    Flag.FINITE_RANGE: "SC014",
+    Flag.CONTRAST_POLARITY: "SC015",
+    Flag.PHYSICAL_SCALE: "SC020",
+    Flag.SPACING_TRUTH: "SC021",
+    Flag.ORIENTATION: "SC022",
+    Flag.TOPOLOGY: "SC030",
+    Flag.LESION_MASS: "SC040",
+    Flag.LOWCONTRAST_CNR: "SC041",
+    Flag.UPTAKE_ABS: "SC050",
+    Flag.UPTAKE_RATIO: "SC051",
+    Flag.UPTAKE_TOTAL: "SC052",
+    Flag.FOV_TRUTH: "SC060",
+}
+"""Stable code of each broken flag. Further: SC012 window, SC013 beyond real acquisitions, SC090
+physics of another modality, SC100 not in this modality, SC110 hides what the task is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One reason to refuse a policy.
+
+    Attributes:
+        code: Stable code, SC followed by three digits.
+        transform: Name of the transform, several joined by ``+``.
+        parameter: Name of its parameter.
+        found: What the policy has.
+        allowed: What it may have.
+        reason: What would be broken.
+    """
+
+    code: str
+    transform: str
+    parameter: str
+    found: str
+    allowed: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence."""
+        return (
+            f"{self.transform}.{self.parameter} is {self.found}, allowed is {self.allowed}:"
+            f" {self.reason} ({self.code})."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a policy is safe for a task.
+
+    Attributes:
+        task: The task.
+        violations: Reasons to refuse; none if safe.
+    """
+
+    task: TaskProfile
+    violations: tuple[Violation, ...]
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing is broken that the task needs."""
+        return not self.violations
