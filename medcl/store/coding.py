@@ -113,7 +113,9 @@ def _ladders(levels: Levels, dtype: np.dtype) -> list[LinearCoding]:
     if steps is None or steps[-1] > _MOST_STEPS:
         return []
     pairs = [*_through_zero(levels, margin, steps), *_anywhere(levels, margin, steps)]
-    codings = [LinearCoding(slope, intercept, dtype.name) for slope, intercept in pairs]
+    codings = [
+        LinearCoding(float(slope), float(intercept), dtype.name) for slope, intercept in pairs
+    ]
     return [coding for coding in codings if coding.encode(levels.astype(dtype)) is not None]
 
 

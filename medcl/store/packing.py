@@ -178,6 +178,7 @@ def _encode(array: Values) -> tuple[Values, LinearCoding]:
         return found
     itself = LinearCoding(1.0, 0.0, array.dtype.name)
     if array.dtype == np.float64:
-        single = array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32)
         return (single if (single == array).all() else array), itself
     return array, itself
