@@ -66,6 +66,16 @@ def weighted_metric(
     return np.asarray(np.mean(parts, axis=0))
 
 
+def metric_of(metric: Metric, values: CaseValues, targets: Targets | None) -> float:
+    """Return a metric on the cases as they are; arguments as in `weighted_metric`.
+
+    Example:
+        >>> round(metric_of("dice", np.array([[0.8, np.nan], [0.5, 0.3]]), None), 2)
+        0.6
+    """
+    return float(weighted_metric(metric, values, targets, np.ones((len(values), 1)))[0])
+
+
 def _auc(scores: Column, positive: np.ndarray, weights: CaseWeights) -> PerResample:
     """Return the probability that a positive case outranks a negative one, ties counting half."""
     groups, drawn, is_positive = _ranked(scores, positive, weights)

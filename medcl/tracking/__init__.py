@@ -1,0 +1,1 @@
+"""MLflow, and nothing else of medcl knows it: training runs, curves, summaries."""

@@ -1,0 +1,191 @@
+"""A study in MLflow: one run per curve, one per cell, one summary; made anew at every rebuild.
+
+The curve runs are what a reviewer opens: their metrics have ``step = number of labelled patients``,
+so the stock line chart of the experiment ``<project>/label-efficiency`` is the label-efficiency
+curve. Everything is a pure function of the stored scores: a rebuild makes new runs and then deletes
+the old ones, so no step is ever there twice.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medcl.study.curves import Curve, Estimate, LabelEfficiency
+from medcl.study.scores import Scored
+from medcl.study.weighted import Metric, metric_of
+from medcl.tracking.tracker import Measurement, Tracker, tag_value
+
+CURVES = "label-efficiency"
+CELLS = "finetune"
+
+
+def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: str) -> list[str]:
+    """Make one run per arm, with every metric's mean, interval and gain by number of labels.
+
+    Metrics are ``label_efficiency/<metric>_mean``, ``_ci_low``, ``_ci_high``,
+    ``_gain_vs_scratch`` (with its interval; against the study's reference arm), and
+    ``label_efficiency/n_seeds``.
+
+    Args:
+        tracker: Where to.
+        results: One per metric, of the same arms.
+        study: Name that a rebuild finds its old runs by.
+
+    Returns:
+        The new runs' ids.
+    """
+    experiment = tracker.experiment(CURVES)
+    tags = {"kind": "curve", "study": tag_value(study)}
+    old = tracker.find(experiment, **tags)
+    now = int(time.time() * 1000)
+    run_ids = []
+    for arm in [curve.arm for curve in results[0].curves]:
+        own = [(r.metric, curve) for r in results for curve in r.curves if curve.arm == arm]
+        run_id = tracker.create_run(
+            experiment, arm.label, {**_prefixed(tags), "medcl.arm": arm.name}
+        )
+        measurements = [m for metric, curve in own for m in _of_curve(metric, curve, now)]
+        tracker.log(
+            run_id,
+            measurements,
+            params={"init": arm.init, "adaptation": arm.adaptation, "study": study},
+        )
+        tracker.finish(run_id)
+        run_ids.append(run_id)
+    _delete(tracker, old)
+    return run_ids
+
+
+def log_cells(tracker: Tracker, scores: Sequence[Scored], *, study: str) -> int:
+    """Make one parent run for the study and one child per cell; a known cell is left alone.
+
+    Args:
+        tracker: Where to.
+        scores: Finished cells.
+        study: Name of the study.
+
+    Returns:
+        Number of new children.
+    """
+    experiment = tracker.experiment(CELLS)
+    name = tag_value(study)
+    parents = tracker.find(experiment, kind="study", study=name)
+    parent = (
+        str(parents[0].info.run_id)
+        if parents
+        else tracker.create_run(experiment, study, _prefixed({"kind": "study", "study": name}))
+    )
+    children = tracker.find(experiment, kind="cell", study=name)
+    known = {child.data.tags.get("medcl.cell"): child for child in children}
+    current = {f"{scored.cell.name} {scored.fingerprint}": scored for scored in scores}
+    _delete(tracker, [child for mark, child in known.items() if mark not in current])
+    new = {mark: scored for mark, scored in current.items() if mark not in known}
+    for mark, scored in new.items():
+        _log_cell(tracker, experiment, scored, parent, {"study": name, "cell": mark})
+    tracker.finish(parent)
+    return len(new)
+
+
+def log_summary(
+    tracker: Tracker,
+    *,
+    study: str,
+    description: str,
+    attachments: Mapping[str, bytes],
+    params: Mapping[str, object],
+    digest: str,
+) -> str:
+    """Make the run that a reviewer reads first.
+
+    Args:
+        tracker: Where to.
+        study: Name of the study.
+        description: Markdown, shown at the top of the run.
+        attachments: Files by name: figure, report, tables.
+        params: Settings and counts; never a path.
+        digest: Of the store that went in; the dataset is named by it alone.
+
+    Returns:
+        The run's id.
+    """
+    from mlflow.entities import Dataset, DatasetInput
+
+    experiment = tracker.experiment(CURVES)
+    tags = {"kind": "summary", "study": tag_value(study)}
+    old = tracker.find(experiment, **tags)
+    note = {**_prefixed(tags), "mlflow.note.content": description[:8000]}
+    run_id = tracker.create_run(experiment, f"summary: {study}", note)
+    tracker.log(run_id, params=params)
+    dataset = Dataset(
+        name="medcl store", digest=digest[:36], source_type="medcl", source='{"kind": "store"}'
+    )
+    tracker.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [])])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in attachments.items():
+            path = Path(folder) / Path(name).name
+            path.write_bytes(content)
+            tracker.client.log_artifact(run_id, str(path))
+    tracker.finish(run_id)
+    _delete(tracker, old)
+    return run_id
+
+
+def _log_cell(
+    tracker: Tracker, experiment: str, scored: Scored, parent: str, tags: Mapping[str, str]
+) -> None:
+    cell, cases = scored.cell, scored.cases
+    named = _prefixed({"kind": "cell", **tags}) | {"mlflow.parentRunId": parent}
+    run_id = tracker.create_run(experiment, cell.name, named)
+    metrics: list[Metric] = (
+        ["dice"] if cases.targets is None else ["auc", "balanced_accuracy", "average_precision"]
+    )
+    now = int(time.time() * 1000)
+    tracker.log(
+        run_id,
+        [
+            Measurement(
+                f"test/{name}", metric_of(name, cases.values, cases.targets), cell.num_labels, now
+            )
+            for name in metrics
+        ],
+        params={
+            "init": cell.arm.init,
+            "adaptation": cell.arm.adaptation,
+            "num_labels": cell.num_labels,
+            "seed": cell.seed,
+            "test_cases": len(cases.keys),
+        },
+    )
+    tracker.finish(run_id)
+
+
+def _of_curve(metric: Metric, curve: Curve, time_ms: int) -> list[Measurement]:
+    found = []
+    for point in curve.points:
+        values = {f"{metric}_{name}": value for name, value in _named(point.value).items()}
+        values["n_seeds"] = float(point.value.n_seeds)
+        if point.difference is not None:
+            gain = point.difference
+            values[f"{metric}_gain_vs_scratch"] = gain.mean
+            values[f"{metric}_gain_vs_scratch_ci_low"] = gain.ci_low
+            values[f"{metric}_gain_vs_scratch_ci_high"] = gain.ci_high
+        found += [
+            Measurement(f"label_efficiency/{name}", value, point.num_labels, time_ms)
+            for name, value in values.items()
+        ]
+    return found
+
+
+def _named(estimate: Estimate) -> dict[str, float]:
+    return {"mean": estimate.mean, "ci_low": estimate.ci_low, "ci_high": estimate.ci_high}
+
+
+def _prefixed(tags: Mapping[str, str]) -> dict[str, str]:
+    return {f"medcl.{name}": value for name, value in tags.items()}
+
+
+def _delete(tracker: Tracker, runs: Sequence[Any]) -> None:
+    for run in runs:
+        tracker.client.delete_run(run.info.run_id)

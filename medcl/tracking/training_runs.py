@@ -1,0 +1,260 @@
+"""Training writes ``events.jsonl``; a background thread copies it to MLflow when MLflow is there.
+
+The file is the queue, so nothing is held in memory and nothing is lost: whatever a dead server
+missed is sent by a later `sync_events`. No step is logged twice: at its start a replay asks the
+server for the last step of each metric and goes on from there.
+"""
+
+import json
+import logging
+import math
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medcl.errors import InputError
+from medcl.runtime import files
+from medcl.tracking.tracker import Measurement, Tracker, flatten, metric_name, tag_value
+
+_LOG = logging.getLogger(__name__)
+_CHUNK_BYTES = 1 << 20
+_LONGEST_PAUSE_S = 60.0
+_NOT_METRICS = {"kind", "step", "time_s"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """What MLflow shall say about a run.
+
+    Attributes:
+        name: Of the run.
+        subject: Second part of the experiment's name, such as ``pretrain``.
+        params: Settings, nested or flat; never a path or a header value.
+        tags: Further ``medcl.*`` tags without the prefix.
+    """
+
+    name: str
+    subject: str = "pretrain"
+    params: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Replay:
+    """Copies a growing ``events.jsonl`` into one MLflow run."""
+
+    def __init__(self, events: Path, *, tracker: Tracker, run: TrainingRun) -> None:
+        """Remember what to copy; nothing is read or connected yet."""
+        self._events, self._tracker, self._run = events, tracker, run
+        self._run_id: str | None = None
+        self._offset = 0
+        self._last_step: dict[str, int] = {}
+
+    def advance(self) -> int:
+        """Log all complete lines that are new.
+
+        Returns:
+            Number of metric values logged.
+        """
+        try:
+            return self._advance(self._run_id or self._open())
+        except BaseException:
+            self._run_id = None  # what arrived is unknown now: ask the server next time
+            raise
+
+    def finish(self, status: str) -> int:
+        """Log the rest and mark the run ``FINISHED``, ``FAILED`` or ``KILLED``.
+
+        Args:
+            status: How the run ended.
+
+        Returns:
+            Number of metric values logged.
+        """
+        logged = self.advance()
+        self._tracker.finish(self._run_id or self._open(), status)
+        return logged
+
+    def _advance(self, run_id: str) -> int:
+        logged = 0
+        while chunk := _complete_lines(self._events, self._offset):
+            new = self._unseen(chunk)
+            self._tracker.log(run_id, new)
+            logged += len(new)
+            self._offset += len(chunk)
+        return logged
+
+    def _unseen(self, chunk: bytes) -> list[Measurement]:
+        new = []
+        for line in chunk.splitlines():
+            for measurement in _measurements(line):
+                if measurement.step > self._last_step.get(measurement.name, -1):
+                    self._last_step[measurement.name] = measurement.step
+                    new.append(measurement)
+        return new
+
+    def _open(self) -> str:
+        """Return the id of the run, found or made, and learn how far it got."""
+        tracker, run = self._tracker, self._run
+        experiment = tracker.experiment(run.subject)
+        key = _run_key(self._events)
+        found = tracker.find(experiment, run_key=key)
+        tags = {f"medcl.{name}": tag_value(text) for name, text in run.tags.items()}
+        self._offset, self._last_step = 0, {}
+        if found:
+            run_id, known = str(found[0].info.run_id), found[0].data
+            for name in known.metrics:
+                history = tracker.client.get_metric_history(run_id, name)
+                self._last_step[name] = max(point.step for point in history)
+            params = {n: v for n, v in flatten(run.params).items() if n not in known.params}
+        else:
+            tags |= {"medcl.run_key": key, "medcl.kind": tag_value(run.subject)}
+            run_id, params = tracker.create_run(experiment, run.name, tags), dict(run.params)
+        tracker.log(run_id, params=params)
+        self._run_id = run_id
+        return run_id
+
+
+class TrackingSync:
+    """A background thread that replays events while training runs, and never disturbs it.
+
+    Errors of any kind stay in the thread: it waits longer after each and tries again.
+    """
+
+    def __init__(
+        self, events: Path, *, tracker: Tracker, run: TrainingRun, period_s: float = 5.0
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            events: The ``events.jsonl`` that training appends to; it may not exist yet.
+            tracker: Where to.
+            run: What to call it.
+            period_s: Seconds between two copies.
+        """
+        self._replay = Replay(events, tracker=tracker, run=run)
+        self._period_s = period_s
+        self._stop = threading.Event()
+        self._status = "FINISHED"
+        self._complete = False
+        self._thread = threading.Thread(target=self._work, name="medcl-tracking", daemon=True)
+
+    def start(self) -> None:
+        """Begin to copy."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 15.0, *, status: str = "FINISHED") -> bool:
+        """Copy what is left and end.
+
+        Args:
+            timeout: Seconds to wait at most; a dead server costs no more than this, once.
+            status: ``FINISHED``, ``FAILED`` or ``KILLED``.
+
+        Returns:
+            Whether MLflow has everything. If not, `sync_events` sends the rest later.
+        """
+        self._status = status
+        self._stop.set()
+        self._thread.join(timeout)
+        return self._complete
+
+    def _work(self) -> None:
+        pause = self._period_s
+        while not self._stop.wait(pause):
+            done = self._try(self._replay.advance)
+            pause = self._period_s if done else min(2 * pause, _LONGEST_PAUSE_S)
+        self._complete = self._try(lambda: self._replay.finish(self._status))
+
+    def _try(self, action: Callable[[], int]) -> bool:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 whatever MLflow raises, training goes on
+            _LOG.warning("Tracking paused (%s); events are kept on disk.", type(error).__name__)
+            return False
+        return True
+
+
+def sync_events(
+    events: Path, *, tracker: Tracker, run: TrainingRun, status: str = "FINISHED"
+) -> int:
+    """Send to MLflow what it has not got of a finished or interrupted run.
+
+    Args:
+        events: The run's ``events.jsonl``.
+        tracker: Where to.
+        run: What to call it, if MLflow does not know it yet.
+        status: How the run ended.
+
+    Returns:
+        Number of metric values sent; 0 if MLflow had all.
+
+    Raises:
+        InputError: There are no events.
+    """
+    if not events.exists():
+        raise InputError("There must be an events.jsonl to send; the run has none.")
+    return Replay(events, tracker=tracker, run=run).finish(status)
+
+
+@contextmanager
+def log_training_run(
+    events: Path, *, tracker: Tracker, run: TrainingRun, timeout_s: float = 15.0
+) -> Iterator[TrackingSync]:
+    """Track a run while the block trains; its status is how the block ends.
+
+    Args:
+        events: The ``events.jsonl`` that the block appends to.
+        tracker: Where to.
+        run: What to call it.
+        timeout_s: Longest wait for MLflow at the end.
+
+    Yields:
+        The running synchronisation.
+    """
+    sync = TrackingSync(events, tracker=tracker, run=run)
+    sync.start()
+    status = "FAILED"
+    try:
+        yield sync
+        status = "FINISHED"
+    finally:
+        sync.stop(timeout_s, status=status)
+
+
+def _complete_lines(path: Path, offset: int) -> bytes:
+    """Return up to 1 MiB of whole lines from an offset; nothing while the file does not exist."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            chunk = file.read(_CHUNK_BYTES)
+    except FileNotFoundError:
+        return b""
+    return chunk[: chunk.rfind(b"\n") + 1]
+
+
+def _measurements(line: bytes) -> Iterator[Measurement]:
+    """Yield the numbers of one event, named ``train/…`` for steps, else after the event's kind."""
+    try:
+        event = json.loads(line)
+        step, kind, time_ms = event["step"], str(event["kind"]), int(1000 * event["time_s"])
+    except (ValueError, TypeError, KeyError):
+        return
+    if type(step) is not int:
+        return
+    prefix = "train" if kind == "step" else kind
+    for name, value in flatten({k: v for k, v in event.items() if k not in _NOT_METRICS}).items():
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            yield Measurement(metric_name(f"{prefix}/{name}"), float(value), step, time_ms)
+
+
+def _run_key(events: Path) -> str:
+    """Return the random name that ties a run folder to its MLflow run, on whichever server."""
+    record = events.with_name("tracking.json")
+    try:
+        return tag_value(json.loads(record.read_text())["run_key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        key = uuid.uuid4().hex
+        files.write_json(record, {"run_key": key})
+        return key
