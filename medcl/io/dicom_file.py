@@ -12,8 +12,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from medcl.io.dicom_quiet import quiet
 from medcl.io.limits import MAX_FILE_BYTES, MAX_INFLATED_BYTES
+from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode, RefusedSeries
 
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010

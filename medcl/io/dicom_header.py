@@ -8,7 +8,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from medcl.io.dicom_file import read_elements
-from medcl.io.dicom_quiet import quiet
+from medcl.io.quiet import quiet
 
 _KEYWORDS = (
     *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality"),
@@ -51,6 +51,7 @@ class SliceHeader:
         units: *Units* (PET), empty if absent.
         is_burned_in: *Burned In Annotation* is YES.
         is_whole: The file reaches to the end of its pixels.
+        is_bare: The file has no preamble.
     """
 
     patient_id: str
@@ -76,6 +77,7 @@ class SliceHeader:
     units: str
     is_burned_in: bool
     is_whole: bool
+    is_bare: bool
 
 
 def read_slice_header(path: Path, *, bare: bool = False) -> SliceHeader:
@@ -92,15 +94,16 @@ def read_slice_header(path: Path, *, bare: bool = False) -> SliceHeader:
         RefusedSeries: The file cannot be parsed.
     """
     elements, is_whole = read_elements(path, tags=_TAGS, bare=bare)
-    return slice_header(elements, is_whole=is_whole)
+    return slice_header(elements, is_whole=is_whole, is_bare=bare)
 
 
-def slice_header(elements: Dataset, *, is_whole: bool) -> SliceHeader:
+def slice_header(elements: Dataset, *, is_whole: bool, is_bare: bool = False) -> SliceHeader:
     """Return the header held by parsed elements.
 
     Args:
         elements: A data set with its file meta information.
         is_whole: The file reaches to the end of its pixels.
+        is_bare: The file has no preamble.
 
     Returns:
         The header.
@@ -142,6 +145,7 @@ def slice_header(elements: Dataset, *, is_whole: bool) -> SliceHeader:
             units=text(elements, "Units").upper(),
             is_burned_in=text(elements, "BurnedInAnnotation").upper() == "YES",
             is_whole=is_whole,
+            is_bare=is_bare,
         )
 
 

@@ -13,14 +13,10 @@ from medcl.io.dicom_file import read_whole
 from medcl.io.dicom_geometry import Stack, stack_slices
 from medcl.io.dicom_header import SliceHeader, read_slice_header, slice_header
 from medcl.io.dicom_pixels import decode_plane, padding_mask, values_of
+from medcl.io.kinds import file_kind
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.values import settle
 from medcl.volume import Unit, Volume
-
-AIR_HU = -1024
-"""What padded voxels of a CT become, HU."""
-
-PLAUSIBLE_HU = (-500, 1000)
-"""A CT whose highest value is below the first or lowest above the second is not in HU."""
 
 _UNITS: dict[str, Unit] = {"CT": "HU", "MR": "a.u.", "PT": "Bq/ml"}
 
@@ -67,7 +63,7 @@ def read_series(
             ...
         medcl.io.refusal.RefusedSeries: TOO_FEW_SLICES: 0 slices; at least 3 are needed.
     """
-    headers = [read_slice_header(path) for path in paths]
+    headers = [read_slice_header(path, bare=file_kind(path) == "bare_dicom") for path in paths]
     for header in headers:
         refusal = check_slice(header, accept=accept)
         if refusal is not None:
@@ -121,8 +117,9 @@ def _check_one_series(headers: Sequence[SliceHeader]) -> None:
 def _read_plane(
     path: Path, header: SliceHeader
 ) -> tuple[FileDataset, np.ndarray, np.ndarray | None]:
-    dataset = read_whole(path)
-    if slice_header(dataset, is_whole=header.is_whole) != header:
+    dataset = read_whole(path, bare=header.is_bare)
+    found = slice_header(dataset, is_whole=header.is_whole, is_bare=header.is_bare)
+    if found != header:
         raise RefusedSeries(ReasonCode.CHANGED_CONTENT, "A header changed since it was surveyed.")
     stored = decode_plane(dataset, header)
     mask = padding_mask(stored, dataset)
@@ -143,24 +140,11 @@ def _wide_enough(array: np.ndarray, plane: np.ndarray) -> np.ndarray:
 
 
 def _volume(array: np.ndarray, padded: np.ndarray | None, stack: Stack, modality: str) -> Volume:
-    if padded is not None:
-        if padded.all():
-            raise RefusedSeries(ReasonCode.IMPLAUSIBLE_RANGE, "Every voxel is padding.")
-        array[padded] = AIR_HU if modality == "CT" else array[~padded].min()
-    if modality == "CT":
-        _check_plausible(array)
+    validity = settle(array, padded, modality=modality)
     return Volume(
         array=array[np.newaxis],
         affine=stack.affine,
         modality=cast(Literal["CT", "MR", "PT"], modality),
         unit=_UNITS[modality],
-        validity=None if padded is None else ~padded,
+        validity=validity,
     )
-
-
-def _check_plausible(array: np.ndarray) -> None:
-    low, high = float(array.min()), float(array.max())
-    if not np.isfinite([low, high]).all() or high < PLAUSIBLE_HU[0] or low > PLAUSIBLE_HU[1]:
-        raise RefusedSeries(
-            ReasonCode.IMPLAUSIBLE_RANGE, f"Values from {low:.0f} to {high:.0f} are no CT in HU."
-        )

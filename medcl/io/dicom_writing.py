@@ -11,9 +11,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
 from medcl.errors import InputError
-from medcl.io.dicom_quiet import quiet
 from medcl.io.integer_coding import code_exactly
 from medcl.io.lps import flip_world
+from medcl.io.quiet import quiet
 from medcl.shapes import Affine
 from medcl.volume import Volume
 

@@ -1,4 +1,4 @@
-"""Silence at the source: pydicom's warnings and log lines print header values and file names."""
+"""Silence at the source: warnings and log lines of readers print header values and file names."""
 
 import logging
 import warnings
@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 from pydicom import config
 
+_TALKATIVE = ("pydicom", "nibabel.global")
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Run pydicom without any line that could hold a patient's data.
+    """Run pydicom or nibabel without any line that could hold a patient's data.
 
     pydicom prints the raw value of a malformed element both as a warning and as a log line, and
     the file name of a short file. Inside the block values are not validated, nothing is warned
@@ -23,8 +25,10 @@ def quiet() -> Iterator[None]:
         >>> with quiet():
         ...     logging.getLogger("pydicom").warning("DOE^JOHN")
     """
-    logger = logging.getLogger("pydicom")
-    was_disabled, logger.disabled = logger.disabled, True
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    were_disabled = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     reading, writing = (
         config.settings.reading_validation_mode,
         config.settings.writing_validation_mode,
@@ -36,6 +40,7 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = was_disabled
+        for logger, was_disabled in zip(loggers, were_disabled, strict=True):
+            logger.disabled = was_disabled
         config.settings.reading_validation_mode = reading
         config.settings.writing_validation_mode = writing
