@@ -204,6 +204,8 @@ def _marked(one: Dataset, **elements: object) -> Dataset:
     copy = Dataset()
     copy.update(one)
     for keyword, value in elements.items():
+        # Slices share their elements: a new one must take the place of the old one.
+        copy.pop(keyword, None)
         setattr(copy, keyword, value)
     return copy
 
