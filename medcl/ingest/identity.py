@@ -163,6 +163,10 @@ class Keyring:
         """Return the key of a file from its path inside the archive: 32 hex characters."""
         return self._key("file", relative_path)
 
+    def content_key(self, *words: str) -> str:
+        """Return 16 hex characters that change with any of the words, such as sizes and times."""
+        return self._key("content", *words)[:16]
+
     def _key(self, domain: str, *words: str) -> str:
         message = b"medcl/v1/" + domain.encode()
         for word in words:

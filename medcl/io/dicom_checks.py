@@ -17,7 +17,9 @@ _ENHANCED = {_STORAGE + end for end in ("2.1", "2.2", "4.1", "4.4", "130", "128.
 _SECONDARY = {_STORAGE + end for end in ("7", "7.1", "7.2", "7.3", "7.4")}
 
 _SYNTAX = "1.2.840.10008.1.2"
-_LOSSY_SYNTAXES = {_SYNTAX + end for end in (".4.50", ".4.51", ".4.81", ".4.91", ".4.203")}
+LOSSY_SYNTAXES = {_SYNTAX + end for end in (".4.50", ".4.51", ".4.81", ".4.91", ".4.203")}
+"""Transfer syntaxes that do not keep every pixel."""
+
 _LOSSLESS_SYNTAXES = {_SYNTAX + end for end in ("", ".1", ".1.99", ".2", ".5")} | {
     _SYNTAX + end for end in (".4.57", ".4.70", ".4.80", ".4.90", ".4.201", ".4.202")
 }
@@ -115,7 +117,7 @@ def _suv_input_missing(header: SliceHeader) -> str | None:
 def _unsupported_syntax(header: SliceHeader) -> str | None:
     if header.syntax == _JPEG_EXTENDED and header.bits_stored > 8:
         return f"JPEG extended with {header.bits_stored} bits."
-    if not header.syntax or header.syntax in _LOSSLESS_SYNTAXES | _LOSSY_SYNTAXES:
+    if not header.syntax or header.syntax in _LOSSLESS_SYNTAXES | LOSSY_SYNTAXES:
         return None
     return "The transfer syntax has no codec here."
 
@@ -164,8 +166,3 @@ def check_slice(
         if detail is not None:
             return RefusedSeries(code, detail)
     return None
-
-
-def is_lossy(header: SliceHeader) -> bool:
-    """Return whether the slice is stored with a lossy transfer syntax."""
-    return header.syntax in _LOSSY_SYNTAXES

@@ -2,7 +2,7 @@
 
 import gzip
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
@@ -155,7 +155,7 @@ def _image(content: bytes) -> nib.Nifti1Image:
     if content[344:348] == b"ni1\0" or content[4:8] == b"ni2\0":
         raise RefusedSeries(ReasonCode.UNSUPPORTED_SYNTAX, "Header and voxels in separate files.")
     is_second = content[4:8] == b"n+2\0"
-    header_class = nib.Nifti2Header if is_second else nib.Nifti1Header
+    header_class: Any = nib.Nifti2Header if is_second else nib.Nifti1Header
     header = header_class(content[: 540 if is_second else 348], check=False)
     dtype, shape = header.get_data_dtype(), header.get_data_shape()
     if dtype.kind not in "iuf":

@@ -1,0 +1,90 @@
+"""Walk an archive: every entry is found once, links are seen but never followed."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medcl.errors import InputError
+from medcl.io.refusal import ReasonCode
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FoundFile:
+    """One entry of an archive; its path may bear a name and is never printed.
+
+    Attributes:
+        path: Absolute path.
+        relative: Name of the source folder and the path inside it: equal wherever the archive is
+            mounted.
+        size: Bytes.
+        mtime_ns: Time of the last change, ns.
+        refusal: Why the entry cannot be opened, or ``None``.
+    """
+
+    path: Path
+    relative: str
+    size: int
+    mtime_ns: int
+    refusal: ReasonCode | None = None
+
+    @property
+    def folder(self) -> str:
+        """The relative path without the file name."""
+        return self.relative.rpartition("/")[0]
+
+
+def discover(sources: Sequence[Path]) -> Iterator[FoundFile]:
+    """Yield every file below the sources, in an order that does not depend on the disk.
+
+    Folders are entered, symbolic links and special files are not opened, and a folder that cannot
+    be read counts as one refused entry. A file below two sources is found once.
+
+    Args:
+        sources: Folders or files.
+
+    Yields:
+        Entries.
+
+    Raises:
+        InputError: A source does not exist.
+    """
+    seen: set[Path] = set()
+    for number, source in enumerate(sources, start=1):
+        if not source.exists():
+            raise InputError(f"Source {number} of {len(sources)} does not exist.")
+    for source in sources:
+        root = source.resolve()
+        entries = _walk(root, root.name) if root.is_dir() else iter([_entry(root, root.name)])
+        for found in entries:
+            if found.path not in seen:
+                seen.add(found.path)
+                yield found
+
+
+def _walk(root: Path, name: str) -> Iterator[FoundFile]:
+    pending = [(root, name)]
+    while pending:
+        folder, relative = pending.pop()
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError:
+            yield FoundFile(folder, relative, 0, 0, ReasonCode.UNREADABLE)
+            continue
+        for entry in entries:
+            below = f"{relative}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((Path(entry.path), below))
+            else:
+                yield _entry(Path(entry.path), below)
+
+
+def _entry(path: Path, relative: str) -> FoundFile:
+    try:
+        status = path.lstat()
+    except OSError:
+        return FoundFile(path, relative, 0, 0, ReasonCode.UNREADABLE)
+    refusal = None if stat.S_ISREG(status.st_mode) else ReasonCode.LINK_NOT_FOLLOWED
+    return FoundFile(path, relative, status.st_size, status.st_mtime_ns, refusal)
