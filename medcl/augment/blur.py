@@ -50,7 +50,7 @@ class Blur:
     ) -> Views:
         """Return blurred views."""
         spacing = torch.tensor(setting.spacing_mm, device=views.device)
-        return smooth(views, parameters["sigma_mm"] / spacing)
+        return smooth(views, parameters["sigma_mm"] / spacing, beyond="replicate")
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 0.7 mm; PET, whose own resolution is 4 to 6 mm, 2 mm; shapes none."""

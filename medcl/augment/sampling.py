@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
-from medcl.augment.taps import smooth
+from medcl.augment.taps import RADII, smooth
 from medcl.geometry.boxes import Box, box_around
 from medcl.shapes import Affine, ViewMask, Views
 
 Coordinates = Float[torch.Tensor, "B X Y Z"]
 
-_RADII = 3.0  # a Gaussian is cut at this many standard deviations
 _HALF = 0.5 + 1e-4  # a voxel reaches this far beyond its centre; float32 needs the rest
 _WHOLE = 1e-3  # a view voxel is valid if at most this much of it comes from unmeasured voxels
 
@@ -63,7 +62,7 @@ class Lattice:
         ends = [(0, size - 1) for size in self.view_shape]
         corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
         points = corners @ self.matrix[:3, :3].T + self.matrix[:3, 3]
-        margin = np.ceil(np.asarray(self.prefilter) * _RADII)
+        margin = np.ceil(np.asarray(self.prefilter) * RADII)
         wide = np.concatenate([points - margin, points + margin])
         last = np.asarray(self.source_shape) - 1.0
         return box_around(np.clip(wide, 0.0, last), margin=0, shape=self.source_shape)
@@ -148,7 +147,9 @@ def _stack(
 def _prefilter(padded: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
     """Return all blurred by weights of validity: neither edges nor holes leak into tissue."""
     weights = padded[:, -1:]
-    blurred = smooth(torch.cat([padded[:, :-1] * weights, weights], dim=1), sigmas)
+    blurred = smooth(
+        torch.cat([padded[:, :-1] * weights, weights], dim=1), sigmas, beyond="constant"
+    )
     values = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6)
     return torch.cat([values * (weights > 0), weights], dim=1)
 

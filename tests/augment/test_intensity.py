@@ -1,0 +1,125 @@
+"""Known answers of every transform of values."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.ndimage import gaussian_filter
+
+from medcl.augment.bias_field import BiasField
+from medcl.augment.blur import Blur
+from medcl.augment.chance import CornerChance, RandomChance
+from medcl.augment.gain import Gain, Gamma
+from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.random_field import normal
+from medcl.augment.refusable import HuOffset
+from medcl.augment.transform import Setting
+
+SETTING = Setting(spacing_mm=(1.0, 2.0, 0.5), seeds=(11, 12))
+ALL = [
+    GaussianNoise(sd_hu=(5.0, 20.0)),
+    RicianNoise(sd_fraction=(0.01, 0.05)),
+    Blur(sigma_mm=(0.3, 0.6)),
+    Gain(factor=(0.8, 1.2)),
+    Gamma(exponent=(0.8, 1.25)),
+    BiasField(strength=(0.1, 0.2)),
+    HuOffset(offset_hu=(10.0, 50.0)),
+]
+
+
+def batched(*rows):
+    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+
+
+@pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
+def test_identity_parameters_change_no_bit_even_beside_a_changed_view(transform):
+    views = torch.rand(2, 1, 9, 8, 7)
+    drawn = transform.draw(RandomChance(np.random.default_rng(0)))
+    changed = transform.apply(views.clone(), batched(transform.identity(), drawn), SETTING)
+    assert torch.equal(changed[0], views[0])
+    assert not torch.allclose(changed[1], views[1], atol=1e-4)
+    assert changed.shape == views.shape
+    assert changed.dtype == views.dtype
+
+
+@pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
+def test_draws_stay_in_their_range(transform):
+    for seed in range(50):
+        for chance in (RandomChance, CornerChance):
+            drawn = transform.draw(chance(np.random.default_rng(seed)))
+            assert drawn.keys() == transform.identity().keys()
+            assert np.isfinite(list(drawn.values())).all()
+
+
+@pytest.mark.parametrize(
+    ("snr", "mean"),
+    [(0, 1.2533), (1, 1.5486), (2, 2.2724), (3, 3.1726), (5, 5.1011), (10, 10.0501)],
+)
+def test_rician_noise_has_the_mean_of_the_rice_distribution(snr, mean):
+    views = torch.full((1, 1, 64, 64, 64), float(snr))
+    setting = Setting(spacing_mm=(1.0,) * 3, seeds=(5,))
+    noisy = RicianNoise(sd_fraction=(0.0, 1.0)).apply(
+        views, {"sd_fraction": torch.ones(1, 1)}, setting
+    )
+    assert noisy.mean().item() == pytest.approx(mean, abs=0.006)
+    if snr == 0:
+        assert noisy.std().item() == pytest.approx(0.6551, abs=0.004)
+
+
+def test_ct_noise_keeps_the_mean_and_has_its_standard_deviation_in_hu():
+    views = torch.full((2, 1, 64, 64, 32), 40.0)
+    noisy = GaussianNoise(sd_hu=(0.0, 30.0)).apply(
+        views, {"sd_hu": torch.tensor([[0.0], [20.0]])}, SETTING
+    )
+    assert torch.equal(noisy[0], views[0])
+    assert noisy[1].mean().item() == pytest.approx(40, abs=0.2)
+    assert noisy[1].std().item() == pytest.approx(20, abs=0.2)
+
+
+def test_the_random_field_is_normal_and_white_and_its_streams_are_independent():
+    field = normal((1, 2), (64, 64, 64), stream=0, device=torch.device("cpu")).numpy()
+    other = normal((1, 2), (64, 64, 64), stream=1, device=torch.device("cpu")).numpy()
+    assert stats.kstest(field[0].ravel()[::3], "norm").pvalue > 1e-3
+    assert abs(stats.kurtosis(field[0].ravel())) < 0.05
+    for shift in (1, 64, 4096, 64**3 // 2):
+        moved = np.roll(field[0].ravel(), shift)
+        assert abs(np.corrcoef(field[0].ravel(), moved)[0, 1]) < 0.01
+    assert abs(np.corrcoef(field[0].ravel(), field[1].ravel())[0, 1]) < 0.01
+    assert abs(np.corrcoef(field[0].ravel(), other[0].ravel())[0, 1]) < 0.01
+
+
+def test_neighbouring_seeds_give_unrelated_fields():
+    seeds = tuple(range(1000, 1040)) + tuple((1 << 40) + step for step in range(40))
+    field = normal(seeds, (4096,), stream=0, device=torch.device("cpu")).numpy()
+    correlation = np.corrcoef(field) - np.eye(len(seeds))
+    assert np.abs(correlation).max() < 0.09
+
+
+def test_blur_is_the_gaussian_of_scipy_in_mm():
+    point = torch.zeros(1, 1, 31, 31, 31)
+    point[0, 0, 15, 15, 15] = 1000.0
+    blurred = Blur(sigma_mm=(0.0, 2.0)).apply(point, {"sigma_mm": torch.tensor([[1.5]])}, SETTING)
+    wanted = gaussian_filter(point[0, 0].numpy(), [1.5, 0.75, 3.0], truncate=3.0, mode="nearest")
+    assert np.abs(blurred[0, 0].numpy() - wanted).max() < 0.05 * wanted.max()
+    assert blurred.sum().item() == pytest.approx(1000, rel=1e-4)
+
+
+def test_gamma_keeps_the_order_and_both_ends_of_the_range():
+    ramp = torch.linspace(0, 1, 60).reshape(1, 1, 60, 1, 1)
+    bent = Gamma(exponent=(0.5, 2.0)).apply(ramp, {"exponent": torch.tensor([[1.3]])}, SETTING)
+    assert (bent.diff(dim=2) > 0).all()
+    assert bent[0, 0, [0, 59], 0, 0].tolist() == [0.0, 1.0]
+    assert bent[0, 0, 30, 0, 0].item() == pytest.approx((30 / 59) ** 1.3)
+
+
+def test_a_bias_field_stays_within_its_strength_in_every_corner():
+    field = BiasField(strength=(0.15, 0.15))
+    ones = torch.ones(1, 1, 16, 16, 16)
+    widest = 0.0
+    for seed in range(200):
+        chance = (CornerChance if seed % 2 else RandomChance)(np.random.default_rng(seed))
+        made = field.apply(ones, batched(field.draw(chance)), SETTING)
+        assert made.min() >= 1 / 1.1501
+        assert made.max() <= 1.1501
+        widest = max(widest, made.max().item())
+    assert widest > 1.13

@@ -1,0 +1,180 @@
+"""Policies: what is refused, with which sentence, and what a hash stands for."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from medcl.augment.bias_field import BiasField
+from medcl.augment.blur import Blur
+from medcl.augment.contract import Flag, claim_of
+from medcl.augment.crop import Crop
+from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
+from medcl.augment.gain import Gain, Gamma
+from medcl.augment.grid import ViewGrid
+from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.normalisation import FixedWindow, PercentileWindow
+from medcl.augment.policy import Policy, check_policy, require_safe
+from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
+from medcl.augment.rotation import Rotation
+from medcl.augment.scale import Scale
+from medcl.augment.tasks import TaskProfile
+from medcl.errors import ConfigError, PolicyError
+
+GRID = ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0))
+DEFAULTS = [ct_strict(grid=GRID), mr_weighted(grid=GRID), pt(grid=GRID), ot_shape(grid=GRID)]
+
+
+def ct(*transforms, window=None):
+    window = window or FixedWindow(low=-1024.0, high=1500.0)
+    return Policy(name="t", modality="CT", grid=GRID, window=window, transforms=transforms)
+
+
+def codes(policy, task=TaskProfile.GENERIC):
+    return {violation.code for violation in check_policy(policy, task).violations}
+
+
+@pytest.mark.parametrize("policy", DEFAULTS, ids=lambda policy: policy.name)
+def test_default_policies_are_safe_for_a_task_nobody_has_named(policy):
+    require_safe(policy)
+    require_safe(policy, TaskProfile.LATERAL)
+
+
+@pytest.mark.parametrize(
+    ("transform", "code"),
+    [
+        (Flip(axis="x"), "SC001"),
+        (Flip(axis="y"), "SC001"),
+        (Flip(axis="z"), "SC001"),
+        (HuOffset(offset_hu=(-50.0, 50.0)), "SC010"),
+        (HuOffset(offset_hu=(-5.0, 5.0)), "SC010"),
+        (Gain(factor=(0.9, 1.1)), "SC010"),
+        (Gamma(exponent=(0.7, 1.5)), "SC010"),
+        (BiasField(strength=(0.0, 0.1)), "SC090"),
+        (RicianNoise(sd_fraction=(0.0, 0.03)), "SC090"),
+        (GaussianNoise(sd_hu=(0.0, 60.0)), "SC013"),
+        (Blur(sigma_mm=(0.0, 2.0)), "SC013"),
+        (Scale(zoom=(0.7, 1.3)), "SC020"),
+        (Scale(zoom=(0.98, 1.02)), "SC020"),
+        (ResizedCrop(fraction=(0.5, 1.0)), "SC021"),
+        (Rotation(max_degrees=30.0), "SC022"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.kind,
+)
+def test_a_ct_policy_is_refused_for_what_breaks_it(transform, code):
+    assert code in codes(ct(transform))
+    with pytest.raises(PolicyError, match=code):
+        require_safe(ct(transform))
+
+
+def test_the_refusal_names_transform_parameter_found_allowed_and_code():
+    with pytest.raises(PolicyError) as refusal:
+        require_safe(ct(Crop(), Scale(zoom=(0.7, 1.3))))
+    message = str(refusal.value)
+    for part in ("generic", "scale.zoom", "0.7 to 1.3", "0.03", "SC020"):
+        assert part in message
+    assert refusal.value.exit_status == 3
+
+
+def test_the_difference_between_two_views_is_checked_not_only_each_view():
+    assert codes(ct(Scale(zoom=(0.975, 1.025)))) == {"SC020"}
+    assert codes(ct(Scale(zoom=(0.975, 1.025), sharing="batch"))) == set()
+    assert codes(ct(HuOffset(offset_hu=(-4.0, 4.0)))) == {"SC010"}
+    assert codes(ct(HuOffset(offset_hu=(-4.0, 4.0), sharing="batch"))) == set()
+
+
+def test_transforms_of_one_kind_compose():
+    assert codes(ct(Rotation(max_degrees=10.0))) == set()
+    assert codes(ct(*[Rotation(max_degrees=10.0)] * 3)) == {"SC022"}
+    assert codes(ct(Scale(zoom=(0.99, 1.01)))) == set()
+    assert codes(ct(*[Scale(zoom=(0.99, 1.01))] * 2)) == {"SC020"}
+    assert codes(ct(GaussianNoise(sd_hu=(0.0, 20.0)))) == set()
+    assert codes(ct(*[GaussianNoise(sd_hu=(0.0, 20.0))] * 2)) == set()
+    assert codes(ct(*[GaussianNoise(sd_hu=(0.0, 20.0))] * 3)) == {"SC013"}
+
+
+@pytest.mark.parametrize("task", [TaskProfile.DENSITY, TaskProfile.TEXTURE])
+def test_density_and_texture_refuse_any_interpolation_that_generic_allows(task):
+    turned = ct(Crop(), Rotation(max_degrees=5.0))
+    assert codes(turned) == set()
+    assert codes(turned, task) == {"SC011"}
+    assert codes(ct(Crop()), task) == set()
+
+
+def test_a_window_that_clips_takes_density_away():
+    narrow = ct(Crop(), window=FixedWindow(low=-175.0, high=250.0))
+    assert codes(narrow, TaskProfile.DENSITY) == {"SC012"}
+    assert codes(ct(Crop(), window=PercentileWindow())) == {"SC012"}
+
+
+def test_lesions_need_views_that_share_them():
+    assert codes(ct(Crop(min_overlap=0.5)), TaskProfile.FOCAL) == {"SC040"}
+    assert codes(ct(Crop(min_overlap=0.8)), TaskProfile.FOCAL) == set()
+
+
+def test_weighted_and_quantitative_mr_are_different_modalities():
+    weighted = mr_weighted(grid=GRID)
+    quantitative = replace(
+        weighted, modality="MR_QUANTITATIVE", window=FixedWindow(low=0.0, high=3000.0)
+    )
+    assert codes(weighted) == set()
+    assert {"SC010", "SC090"} <= codes(quantitative)
+
+
+def test_an_independent_gain_on_pet_must_be_shared():
+    shared = pt(grid=GRID)
+    gain = replace(shared.named["gain"], sharing="independent")
+    alone = replace(shared, transforms=(*shared.transforms[:-1], gain))
+    assert codes(alone) == {"SC050"}
+
+
+def test_a_task_that_needs_what_a_modality_lacks_is_refused():
+    assert "SC100" in codes(mr_weighted(grid=GRID), TaskProfile.DENSITY)
+
+
+def test_contrast_class_refuses_gamma_and_acquisition_refuses_artefacts():
+    assert codes(mr_weighted(grid=GRID), TaskProfile.CONTRAST_CLASS) == {"SC110"}
+    assert "SC110" in codes(ct(GaussianNoise(sd_hu=(0.0, 10.0))), TaskProfile.ACQUISITION)
+
+
+def test_a_transform_that_never_happens_breaks_nothing():
+    assert codes(ct(Flip(axis="x", probability=0.0))) == set()
+
+
+def test_what_is_not_declared_is_broken():
+    assert claim_of({}, Flag.LATERALITY).bound is None
+
+
+@pytest.mark.parametrize("policy", DEFAULTS, ids=lambda policy: policy.name)
+def test_a_policy_survives_json_with_its_hash(policy):
+    text = json.dumps(policy.to_json())
+    again = Policy.from_json(json.loads(text))
+    assert again == policy
+    assert again.hash == policy.hash
+
+
+def test_the_hash_depends_on_every_number_but_not_on_how_it_is_written():
+    policy = ct(Crop(), Rotation(max_degrees=10.0))
+    content = policy.to_json()
+    content["transforms"][1]["max_degrees"] = 10
+    assert Policy.from_json(content).hash == policy.hash
+    content["transforms"][1]["max_degrees"] = 10.5
+    assert Policy.from_json(content).hash != policy.hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"transforms": [{"kind": "mixup"}]},
+        {"transforms": [{"kind": "rotation", "max_degrees": 5, "sharing": "pair"}]},
+        {"transforms": [{"kind": "rotation", "degrees": 5}]},
+        {"transforms": [{"max_degrees": 5}]},
+        {"modality": "MR"},
+        {"extra": 1},
+    ],
+    ids=str,
+)
+def test_what_is_no_policy_is_refused_with_a_sentence(change):
+    with pytest.raises((ConfigError, Exception)) as refusal:
+        Policy.from_json(ct(Crop()).to_json() | change)
+    assert isinstance(refusal.value, ConfigError) or "TypeCheck" in type(refusal.value).__name__
