@@ -1,0 +1,57 @@
+"""How a stage tells how far it is, without knowing who listens."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Advance(Protocol):
+    """Says that a piece of work is done."""
+
+    def __call__(self, amount: int = 1, /, **figures: int | float | str) -> None:
+        """Count work and show figures.
+
+        Args:
+            amount: How much was done since the last call.
+            figures: A few values to show beside the bar, such as ``loss``; they stay until given
+                anew.
+        """
+
+
+@runtime_checkable
+class ProgressSink(Protocol):
+    """Shows work in progress: a bar on a terminal, lines in a log, or nothing."""
+
+    def task(
+        self, title: str, *, total: int | None = None, unit: str = ""
+    ) -> AbstractContextManager[Advance]:
+        """Open a piece of work.
+
+        Args:
+            title: What is being done, two or three words, never a value from a header.
+            total: How much there is; ``None`` if not known.
+            unit: What is counted, such as ``series``.
+
+        Returns:
+            A context that gives a function to call as work gets done.
+        """
+
+
+class Silent:
+    """Shows nothing.
+
+    Example:
+        >>> with Silent().task("Reading", total=2, unit="series") as advance:
+        ...     advance(1, refused=0)
+    """
+
+    @contextmanager
+    def task(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        """Open a piece of work that nobody watches."""
+        del title, total, unit
+        yield _ignore
+
+
+def _ignore(amount: int = 1, /, **figures: int | float | str) -> None:
+    del amount, figures
