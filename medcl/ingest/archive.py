@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from medcl.errors import InputError
 from medcl.ingest.discovery import FoundFile, discover
@@ -28,16 +27,6 @@ from medcl.io.refusal import ReasonCode, RefusedSeries
 __all__ = ["IngestOptions", "Job", "Survey", "read_job", "survey"]
 
 
-class Mapper(Protocol):
-    """``map``, or the ``map`` of an executor."""
-
-    def __call__(
-        self, function: Callable[[Path], FileFacts], paths: Iterable[Path], /
-    ) -> Iterable[FileFacts]:
-        """Yield the facts of each path, in order."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Survey:
     """What an archive holds.
@@ -59,7 +48,7 @@ def survey(
     *,
     options: IngestOptions | None = None,
     progress: Callable[[int], None] | None = None,
-    mapper: Mapper = map,
+    mapper: Callable[..., Iterable[FileFacts]] = map,
 ) -> Survey:
     """Find every file below the sources, look at its header, and plan the reading.
 
