@@ -56,7 +56,9 @@ class Complaints:
         Yields:
             ``file.yaml:12: training.learning_rate = -0.001: must be greater than 0.``
         """
-        found = {self._sentence(details): None for details in error.errors(include_url=False)}
+        every = error.errors(include_url=False)
+        own = [details for details in every if not _follows_from_another(details, every)]
+        found = {self._sentence(details): None for details in own}
         for _, sentence in sorted(found, key=lambda item: item[0]):
             yield sentence
 
@@ -115,6 +117,8 @@ def _explain(details: ErrorDetails, models: Models, name: str, *, echo: bool) ->
     if kind == "value_error":
         subject = f"{name}: " if name else ""
         return f"{subject}{context['error']}"
+    if kind in {"too_long", "too_short"}:
+        return f"{name}: {_requirement(details)}"
     if kind == "union_tag_not_found":
         return f"{name}.{str(context['discriminator']).strip(chr(39))} is missing."
     shown = f" = {_short(details['input'])}" if echo else ""
@@ -122,6 +126,14 @@ def _explain(details: ErrorDetails, models: Models, name: str, *, echo: bool) ->
         name += "." + str(context["discriminator"]).strip("'")
         shown = f" = {context['tag']}"
     return f"{name}{shown}: {_requirement(details)}"
+
+
+def _follows_from_another(details: ErrorDetails, every: Sequence[ErrorDetails]) -> bool:
+    """Return whether a list counts as too short only because its entries are wrong."""
+    loc = details["loc"]
+    return details["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in every
+    )
 
 
 def _missing(name: str, last: str, models: Models) -> str:

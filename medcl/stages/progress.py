@@ -1,6 +1,6 @@
 """How a stage tells how far it is, without knowing who listens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
@@ -55,3 +55,29 @@ class Silent:
 
 def _ignore(amount: int = 1, /, **figures: int | float | str) -> None:
     del amount, figures
+
+
+def counted(advance: Advance) -> Callable[[int, int], None]:
+    """Return a report of "so many done of all" that feeds a task.
+
+    Args:
+        advance: Of the task.
+
+    Returns:
+        A function of the number done and of all.
+
+    Example:
+        >>> report = counted(lambda amount=1, **_: print(amount))
+        >>> report(2, 5)
+        2
+        >>> report(5, 5)
+        3
+    """
+    last = 0
+
+    def report(done: int, _total: int) -> None:
+        nonlocal last
+        advance(done - last)
+        last = done
+
+    return report

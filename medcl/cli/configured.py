@@ -1,0 +1,98 @@
+"""Commands that take a settings file: audit, pretrain, embed, finetune, study.
+
+Stages are imported inside the commands: `medcl --help` must not wait for torch, and a mistake in
+the settings is told before it is loaded.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from medcl.cli.options import Json, Overrides, Settings
+from medcl.cli.output import Output, opened
+from medcl.config.section import Section
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands.
+
+    Args:
+        app: The root command.
+    """
+    for command in (audit, pretrain, embed, finetune, study):
+        app.command()(command)
+
+
+def audit(config: Settings, overrides: Overrides = None, json: Json = False) -> None:
+    """Policy + store → measured safety report, contact sheet.
+
+    Stops with exit status 3 where the policy breaks what its modality or task needs.
+    """
+    from medcl.config.audit import AuditConfig
+
+    with _loaded(config, AuditConfig, overrides, json) as (output, settings):
+        from medcl.stages import audit as stage
+
+        output.finish(stage.run(settings, progress=output.progress))
+
+
+def pretrain(config: Settings, overrides: Overrides = None, json: Json = False) -> None:
+    """Store + policy + method → encoder, tracked run.
+
+    Called again after a stop it goes on where it was; called again when done it does nothing.
+    """
+    from medcl.config.pretrain import PretrainConfig
+
+    with _loaded(config, PretrainConfig, overrides, json) as (output, settings):
+        from medcl.stages import pretrain as stage
+
+        output.finish(stage.run(settings, progress=output.progress))
+
+
+def embed(config: Settings, overrides: Overrides = None, json: Json = False) -> None:
+    """Encoder + store → table of features (Parquet)."""
+    from medcl.config.embed import EmbedConfig
+
+    with _loaded(config, EmbedConfig, overrides, json) as (output, settings):
+        from medcl.stages import embed as stage
+
+        output.finish(stage.run(settings, progress=output.progress))
+
+
+def finetune(config: Settings, overrides: Overrides = None, json: Json = False) -> None:
+    """Encoder + labels → one tracked model."""
+    from medcl.config.finetune import FinetuneConfig
+
+    with _loaded(config, FinetuneConfig, overrides, json) as (output, settings):
+        from medcl.stages import finetune as stage
+
+        output.finish(stage.run(settings, progress=output.progress))
+
+
+def study(config: Settings, overrides: Overrides = None, json: Json = False) -> None:
+    """Inits x label counts x seeds → curves, intervals, report.
+
+    Cells that are done are not done again. Stops with exit status 3 where an encoder has seen
+    test patients.
+    """
+    from medcl.config.study import StudyConfig
+
+    with _loaded(config, StudyConfig, overrides, json) as (output, settings):
+        from medcl.stages import study as stage
+
+        output.finish(stage.run(settings, progress=output.progress))
+
+
+@contextmanager
+def _loaded(
+    path: Path, stage: type[SectionT], overrides: list[str] | None, json_wanted: bool
+) -> Iterator[tuple[Output, SectionT]]:
+    from medcl.config.loading import load
+
+    with opened(json_wanted=json_wanted) as output:
+        yield output, load(path, stage, overrides=overrides or ())

@@ -1,0 +1,152 @@
+"""Each command calls its stage with what was asked, and says what came of it."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from medcl.config.stages import STAGES
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_gets_its_settings_with_overrides(stage, medcl_command, settings_file, name):
+    recorder = stage(name)
+    done = medcl_command(name, settings_file(name), "name=b")
+    assert done.status == 0
+    ((settings,), keywords), *_ = recorder.calls
+    assert type(settings) is STAGES[name]
+    assert settings.name == "b"
+    assert set(keywords) == {"progress"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_with_json_the_summary_is_all_there_is_on_standard_output(
+    stage, medcl_command, settings_file, name
+):
+    stage(name)
+    done = medcl_command(name, settings_file(name), "--json")
+    assert json.loads(done.out) == {
+        "stage": "demo",
+        "volumes": 3,
+        "share_refused": 0.25,
+        "written": {"store": "runs/store"},
+        "next": "medcl store show runs/store",
+    }
+    assert "a library says something" in done.err
+    assert "Next: medcl store show" in done.err
+
+
+def test_without_json_people_read_figures_files_and_the_next_command(
+    stage, medcl_command, settings_file
+):
+    stage("audit")
+    done = medcl_command("audit", settings_file("audit"))
+    assert "  volumes        3\n" in done.out
+    assert "Written:\n  store  runs/store\n" in done.out
+    assert done.out.endswith("Next: medcl store show runs/store\n")
+    assert "Working: 2/2 series" in done.err
+
+
+def test_ingest_passes_on_every_option(stage, medcl_command):
+    recorder = stage("ingest")
+    words = "ingest a b --store s --key-file k --modality CT --patient-pattern ^(?P<patient>.) "
+    done = medcl_command(*words.split(), "--workers", "3", "--scheduler", "tcp://x:1")
+    assert done.status == 0
+    ((sources,), keywords), *_ = recorder.calls
+    assert sources == [Path("a"), Path("b")]
+    keywords.pop("progress")
+    assert keywords == {
+        "store": Path("s"),
+        "key_file": Path("k"),
+        "modality": "CT",
+        "patient_pattern": "^(?P<patient>.)",
+        "workers": 3,
+        "scheduler": "tcp://x:1",
+    }
+
+
+def test_reasons_for_refusal_are_listed(medcl_command):
+    done = medcl_command("ingest", "--reasons", "--json")
+    reasons = json.loads(done.out)["reasons"]
+    assert {"LOCALIZER", "MISSING_SLICES", "NOT_IMAGE"} <= set(reasons)
+    assert all(meaning for meaning in reasons.values())
+
+
+def test_store_list_with_json_is_one_line_per_volume(stage, medcl_command):
+    stage("store", "volumes").answer = [{"key": "a"}, {"key": "b"}]
+    done = medcl_command("store", "list", "s", "--json")
+    assert [json.loads(line) for line in done.out.splitlines()] == [{"key": "a"}, {"key": "b"}]
+
+
+def test_store_list_for_people_is_a_table(stage, medcl_command):
+    stage("store", "refused").answer = [{"key": "a"}, {"key": "b"}]
+    assert medcl_command("store", "list", "s", "--refused").out.endswith("key\na\nb\n")
+
+
+def test_store_export_labels_export_report_pass_on_their_words(stage, medcl_command):
+    exported = stage("store", "export")
+    medcl_command("store", "export", "s", "k", "o.nii.gz")
+    assert exported.calls == [((Path("s"),), {"key": "k", "target": Path("o.nii.gz")})]
+
+    added = stage("labels", "add")
+    medcl_command("labels", "add", "l.csv", "--store", "s", "--name", "n", "--splits", "a")
+    (arguments, keywords), *_ = added.calls
+    assert arguments == (Path("l.csv"),)
+    keywords.pop("progress")
+    assert keywords == {
+        "store": Path("s"),
+        "name": "n",
+        "key_file": Path("secret.key"),
+        "splits": Path("a"),
+    }
+
+    delivered = stage("export")
+    medcl_command("export", "runs/a", "out")
+    assert delivered.calls == [((Path("runs/a"),), {"target": Path("out")})]
+
+    reported = stage("report")
+    medcl_command("report", "runs/s")
+    assert reported.calls[0][0] == (Path("runs/s"),)
+
+
+def test_a_new_secret_is_for_its_owner_alone_and_never_overwritten(medcl_command, tmp_path):
+    path = tmp_path / "secret.key"
+    done = medcl_command("keys", "new", str(path), "--json")
+    assert done.status == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text().strip() not in done.out + done.err
+    before = path.read_bytes()
+    assert medcl_command("keys", "new", str(path)).status in {2, 3}
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_config_check_finds_out_whose_file_it_is(medcl_command, settings_file, name):
+    done = medcl_command("config", "check", settings_file(name), "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["stage"] == name
+
+
+def test_config_show_prints_settings_that_check_again(medcl_command, settings_file, tmp_path):
+    text = medcl_command("config", "show", settings_file("study"), "seeds=[7]").out
+    assert "resamples: 2000" in text
+    complete = tmp_path / "complete.yaml"
+    complete.write_text(text)
+    assert medcl_command("config", "check", str(complete)).status == 0
+    assert medcl_command("config", "show", str(complete)).out == text
+
+
+def test_config_schema_of_one_stage_and_of_all(medcl_command):
+    one = json.loads(medcl_command("config", "schema", "study").out)
+    assert "label_counts" in one["properties"]
+    every = json.loads(medcl_command("config", "schema", "--json").out)
+    assert every["study"] == one
+    assert set(every) == set(STAGES)
+
+
+def test_doctor_looks_and_tells(medcl_command, tmp_path):
+    done = medcl_command("doctor", "--runs", str(tmp_path), "--json")
+    content = json.loads(done.out)
+    assert {"subject", "state", "sentence"} == set(content["findings"][0])
+    assert done.status == (1 if content["missing"] else 0)
