@@ -7,12 +7,13 @@ the mixture of two runs.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medcl.errors import InputError, RequestError
 from medcl.runtime import files
+from medcl.store.rows import VolumeRow
 
 Inputs = Mapping[str, object]
 """What decides the result: settings, store digest, label digest, encoder checksum."""
@@ -27,6 +28,12 @@ def fingerprint(inputs: Inputs) -> str:
     """
     text = json.dumps(inputs, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def content_digest(rows: Sequence[VolumeRow]) -> str:
+    """Return a hash of the volumes that go into a run, whatever else their store holds."""
+    lines = sorted(f"{row.key} {row.patient_key} {row.content_sha256}" for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

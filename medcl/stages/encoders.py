@@ -1,0 +1,69 @@
+"""A delivered encoder as stages take it up: read, checked against task and test patients."""
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+
+from medcl.augment.policy import Policy, require_safe
+from medcl.augment.tasks import TaskProfile
+from medcl.encoders.delivery import Delivered, read_encoder
+from medcl.errors import CheckpointError, LeakageError
+from medcl.store.ledger import Ledger, check_no_leak
+
+
+def policy_of_encoder(delivered: Delivered) -> Policy:
+    """Return the view policy an encoder was trained with.
+
+    Args:
+        delivered: A read encoder folder.
+
+    Returns:
+        Its policy; grid and window are what the encoder must be fed.
+
+    Raises:
+        CheckpointError: The folder tells no policy, or another one than its hash says.
+    """
+    content = delivered.preprocessing.get("policy")
+    if not isinstance(content, dict):
+        raise CheckpointError("preprocessing.json must hold the policy of the encoder's views.")
+    policy = Policy.from_json(content)
+    if policy.hash != delivered.policy_hash:
+        raise CheckpointError(
+            "The policy in preprocessing.json must be the one the encoder was trained with; its "
+            "hash, or the version of the safety contract, differs."
+        )
+    return policy
+
+
+def take_up(
+    folder: Path, *, task: str, test_patients: Collection[str], key_fingerprint: str
+) -> Delivered:
+    """Read an encoder that shall be adapted to a task and tested on patients.
+
+    Args:
+        folder: Of the encoder.
+        task: Task profile of the labels.
+        test_patients: Keys of all patients that are tested.
+        key_fingerprint: Of the secret that made these keys.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        LeakageError: It has seen some of the patients, or nobody knows whom it has seen.
+    """
+    delivered = read_encoder(folder)
+    require_safe(policy_of_encoder(delivered), TaskProfile(task))
+    if delivered.ledger_json is None:
+        raise LeakageError(
+            "An encoder that is tested must bring its ledger of seen patients; this one has none, "
+            "so a leak cannot be ruled out."
+        )
+    ledger = Ledger.from_json(delivered.ledger_json)
+    check_no_leak(ledger, test_patients, key_fingerprint=key_fingerprint)
+    return delivered
+
+
+def checksum(folder: Path) -> str:
+    """Return a hash of an encoder folder, by the checksums it bears."""
+    return hashlib.sha256((folder / "checksums.json").read_bytes()).hexdigest()[:32]

@@ -1,0 +1,184 @@
+"""`medcl pretrain`: store + policy + method → encoder folder, tracked run."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from medcl.augment.policy import Policy, require_safe
+from medcl.augment.tasks import TaskProfile
+from medcl.build.cohorts import cohort_rows, held_out_patients
+from medcl.build.networks import method_of
+from medcl.build.policies import policy_of, stored_modality
+from medcl.build.recipes import machine_of, recipe_of
+from medcl.config.pretrain import PretrainConfig
+from medcl.config.writing import plain, write
+from medcl.encoders.delivery import write_encoder
+from medcl.errors import InputError
+from medcl.methods.contrastive import ContrastiveMethod
+from medcl.runtime.processes import is_first_process
+from medcl.stages.progress import Advance, ProgressSink
+from medcl.stages.run_folder import RunFolder, content_digest
+from medcl.stages.summary import Figure, StageSummary, Written
+from medcl.store.rows import VolumeRow
+from medcl.store.store import Store
+from medcl.tracking.tracker import Tracker
+from medcl.tracking.training_runs import TrainingRun, log_training_run
+from medcl.training.loop import PretrainResult, pretrain
+from medcl.training.progress import Progress
+
+ENCODER = "encoder"
+"""Folder of the delivered encoder inside a run."""
+
+
+def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
+    """Pretrain an encoder, go on with a run that was stopped, or find the finished one.
+
+    Args:
+        config: Settings.
+        progress: Shows how far it is.
+
+    Returns:
+        Where the encoder is, and the last figures.
+
+    Raises:
+        InputError: No patient is left to train on.
+    """
+    store = Store.open(config.store)
+    policy = policy_of(config.policy)
+    require_safe(policy, TaskProfile(config.task))
+    rows = cohort_rows(store, config.cohort, modality=stored_modality(policy))
+    held_out = held_out_patients(store, config.hold_out)
+    rows = [row for row in rows if row.patient_key not in held_out]
+    if not rows:
+        raise InputError("All volumes of the cohort belong to held-out patients; none is left.")
+    inputs = {"settings": deciding(config), "volumes": content_digest(rows), "policy": policy.hash}
+    run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
+    if (found := run_folder.finished()) is not None:
+        notes = ["This run is finished already; nothing was done."]
+        return _summary(run_folder.folder, cast("dict[str, Figure]", found), notes)
+    write(config, run_folder.folder / "settings.yaml")
+    method = method_of(
+        encoder=config.encoder,
+        head=config.projector,
+        objective=config.objective,
+        in_channels=rows[0].num_channels,
+        seed=config.training.seed,
+    )
+    with _tracked(config, run_folder.folder, rows), _reported(config, progress) as report:
+        result = pretrain(
+            method=method,
+            policy=policy,
+            store=store,
+            rows=rows,
+            folder=run_folder.folder,
+            recipe=recipe_of(config.training),
+            machine=machine_of(config.machine),
+            report=report,
+        )
+    figures = _figures(result, rows)
+    if result.interrupted:
+        notes = [f"Stopped after step {result.steps}; the same command goes on from there."]
+        return _summary(run_folder.folder, figures, notes, is_finished=False)
+    if is_first_process():
+        _deliver(run_folder.folder, config, method, policy, result, rows)
+        run_folder.finish(figures)
+    return _summary(run_folder.folder, figures)
+
+
+def deciding(config: PretrainConfig) -> dict[str, object]:
+    """Return the settings that decide the weights: neither names nor places nor machines."""
+    return {
+        name: value
+        for name, value in plain(config).items()
+        if name not in {"name", "store", "runs", "machine", "tracking"}
+    }
+
+
+def _deliver(
+    folder: Path,
+    config: PretrainConfig,
+    method: ContrastiveMethod,
+    policy: Policy,
+    result: PretrainResult,
+    rows: Sequence[VolumeRow],
+) -> None:
+    patients = len({row.patient_key for row in rows})
+    card = (
+        f"Pretrained contrastively for {result.steps} steps on {len(rows)} {rows[0].modality} "
+        f"volumes of {patients} patients, views by policy `{policy.name}`, for task profile "
+        f"`{config.task}`. No label was used."
+    )
+    write_encoder(
+        folder / ENCODER,
+        method.encoder,
+        preprocessing={"policy": policy.to_json(), "task": config.task},
+        policy_hash=policy.hash,
+        ledger_json=result.ledger_json,
+        card=card,
+    )
+
+
+@contextmanager
+def _tracked(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) -> Iterator[None]:
+    if not (config.tracking.enabled and is_first_process()):
+        yield
+        return
+    tracker = Tracker.open(config.runs, project=config.tracking.experiment)
+    counts = {"volumes": len(rows), "patients": len({row.patient_key for row in rows})}
+    run = TrainingRun(name=config.name, params={**deciding(config), "data": counts})
+    with log_training_run(folder / "events.jsonl", tracker=tracker, run=run):
+        yield
+
+
+@contextmanager
+def _reported(config: PretrainConfig, progress: ProgressSink) -> Iterator["_Reporter"]:
+    with progress.task("Pretraining", total=config.training.steps, unit="steps") as advance:
+        yield _Reporter(advance)
+
+
+class _Reporter:
+    """Passes the state of a run on to whoever shows progress."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._step = 0
+
+    def __call__(self, state: Progress) -> None:
+        self._advance(
+            state.step - self._step,
+            loss=round(state.loss, 4),
+            volumes_per_s=round(state.volumes_per_s, 1),
+            wait=f"{state.wait_share:.0%}",
+        )
+        self._step = state.step
+
+
+def _figures(result: PretrainResult, rows: Sequence[VolumeRow]) -> dict[str, Figure]:
+    measured = {name: round(value, 5) for name, value in result.metrics.items()}
+    return {
+        "steps": result.steps,
+        "volumes": len(rows),
+        "patients": len({row.patient_key for row in rows}),
+        "seconds": round(result.seconds, 1),
+        "views_per_s": round(result.views_per_s, 1),
+        "wait_share": round(result.wait_share, 4),
+        **measured,
+    }
+
+
+def _summary(
+    folder: Path,
+    figures: dict[str, Figure],
+    notes: Sequence[str] = (),
+    *,
+    is_finished: bool = True,
+) -> StageSummary:
+    encoder = [Written("encoder", folder / ENCODER)] if is_finished else []
+    return StageSummary(
+        stage="pretrain",
+        figures=figures,
+        notes=notes,
+        written=[*encoder, Written("run", folder)],
+        next_command="medcl study CONFIG.yaml" if is_finished else "the same command again",
+    )
