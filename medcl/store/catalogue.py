@@ -7,18 +7,17 @@ from pathlib import Path
 
 from medcl.errors import CorruptionError, InputError
 from medcl.store.columns import VOLUME_COLUMNS, Cell, seal
+from medcl.store.disk import NO_ROOM
 
 SCHEMA_VERSION = 1
 """Raised with every change of tables or files; a store of another version is refused."""
 
-NO_ROOM = (
-    "The store cannot be written: the disk is full or failing. What it held is unharmed; "
-    "make room and run the same command again, it goes on where it stopped."
-)
-"""Said when the disk is full."""
-
 Statement = tuple[str, Sequence[Cell]]
 """SQL with question marks, and the values for them."""
+
+_NO_SHARED_FILES = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
+)
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "meta": {"name": "TEXT PRIMARY KEY", "value": "TEXT NOT NULL"},
@@ -128,7 +127,7 @@ class Catalogue:
     def stamp(self) -> tuple[int, ...]:
         """Return numbers that change whenever the catalogue does."""
         marks: list[int] = []
-        for path in (self._path, self._path.with_name(self._path.name + "-wal")):
+        for path in (self._path, _log_of(self._path)):
             try:
                 found = path.stat()
             except FileNotFoundError:
@@ -165,14 +164,29 @@ def insert(table: str, cells: Sequence[Cell], *, sealed: bool = True) -> Stateme
 def _open_readonly(path: Path) -> sqlite3.Connection:
     uri = path.resolve().as_uri()
     try:
-        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=60)
+        return _probed(f"{uri}?mode=ro")
+    except sqlite3.OperationalError as error:
+        # A read-only or full disk has no room for the files that readers of WAL share; without a
+        # log beside it, the catalogue can be read as it stands.
+        log = _log_of(path)
+        is_logged = log.exists() and log.stat().st_size > 0
+        if error.sqlite_errorcode & 0xFF not in _NO_SHARED_FILES or is_logged:
+            raise
+        return _probed(f"{uri}?immutable=1")
+
+
+def _probed(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=60)
+    try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # A store on a read-only mount has no room for the files that readers of WAL share.
+    except sqlite3.Error:
         connection.close()
-        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True)
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        raise
     return connection
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from medcl.errors import InputError
 from medcl.geometry import affine as affines
+from medcl.geometry.boxes import Box
 from medcl.ingest.outcome import Technical
 from medcl.io.refusal import ReasonCode
 from medcl.shapes import Affine
@@ -99,6 +100,21 @@ class VolumeRow:
         """Distance in mm between voxel centres along each voxel axis."""
         x, y, z = affines.spacing_mm(self.affine).tolist()
         return x, y, z
+
+    def require_inside(self, box: Box) -> None:
+        """Refuse a box that leaves the volume.
+
+        Raises:
+            InputError: It does.
+        """
+        if any(
+            low < 0 or high > length
+            for low, high, length in zip(box.lower, box.upper, self.shape, strict=True)
+        ):
+            raise InputError(
+                f"A box must lie inside its volume of shape {self.shape}, got {box.lower} to "
+                f"{box.upper}."
+            )
 
 
 class RefusalRow(NamedTuple):

@@ -12,8 +12,6 @@ A file is written beside its place, flushed to disk, renamed, and only then gets
 without a row does not exist; the next writer removes it.
 """
 
-import dataclasses
-import errno
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
@@ -28,13 +26,17 @@ from jaxtyping import Float32
 from medcl.errors import InputError, PrivacyError
 from medcl.geometry.boxes import Box
 from medcl.ingest.outcome import Accepted, Refused
+from medcl.io.nifti import write_nifti
 from medcl.shapes import Affine, LabelMap, ValidityMask
-from medcl.store import export, refusals
-from medcl.store.catalogue import NO_ROOM, Catalogue, Statement, insert
-from medcl.store.columns import cells_of, row_of
+from medcl.store import refusals
+from medcl.store.catalogue import Catalogue
+from medcl.store.disk import disk_errors_as_sentences
 from medcl.store.files import StoreFiles, Verify, is_intact
+from medcl.store.founding import CATALOGUE, found_store
+from medcl.store.intake import Intake
 from medcl.store.label_sets import LabelSets
 from medcl.store.packing import Packed, check_keys, content_hash, pack
+from medcl.store.row_cache import RowCache
 from medcl.store.rows import (
     Counts,
     LabelMapRow,
@@ -43,16 +45,12 @@ from medcl.store.rows import (
     RefusalRow,
     Tally,
     VolumeRow,
-    require_mark,
 )
 from medcl.store.writer_lock import WriterLock
 from medcl.volume import Modality, Volume
 
 Added = Literal["added", "unchanged", "refused"]
 """What became of a volume: ``refused`` if other content stands under its key already."""
-
-_CATALOGUE = "catalogue.sqlite"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Store:
@@ -77,18 +75,18 @@ class Store:
 
     def __init__(self, folder: Path, *, may_add: bool, verify: Verify, mmap: bool) -> None:
         """Use `Store.create` or `Store.open`."""
-        self.folder = folder
+        self.folder = folder.absolute()
         self._may_add = may_add
         self._verify: Verify = verify
         self._mmap = mmap
-        self._catalogue = Catalogue(folder / _CATALOGUE)
+        self._catalogue = Catalogue(self.folder / CATALOGUE)
         self.key_fingerprint = self._catalogue.facts()["key_fingerprint"]
-        self._files = StoreFiles(folder, verify=verify, mmap=mmap)
+        self._files = StoreFiles(self.folder, verify=verify, mmap=mmap)
         self._labels = LabelSets(self._catalogue, self._files)
+        self._rows = RowCache(self._catalogue)
+        self._intake = Intake(self._catalogue, self._files, self._rows, self._labels)
         self._lock: WriterLock | None = None
         self._guard = threading.RLock()
-        self._rows: dict[str, VolumeRow] = {}
-        self._stamp: tuple[int, ...] | None = None
 
     @classmethod
     def create(cls, folder: Path, *, key_fingerprint: str) -> "Store":
@@ -104,21 +102,7 @@ class Store:
         Raises:
             InputError: The folder is not empty.
         """
-        require_mark(key_fingerprint)
-        target = folder / _CATALOGUE
-        present = list(folder.iterdir()) if folder.is_dir() else []
-        if any(not path.name.startswith((_CATALOGUE + ".part", "writer.")) for path in present):
-            kind = "a store already" if target.exists() else f"{len(present)} other entries"
-            raise InputError(f"A new store needs an empty folder; this one holds {kind}.")
-        with _room():
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = WriterLock(folder)
-            try:
-                beside = target.with_name(_CATALOGUE + ".part")
-                Catalogue(beside).make(key_fingerprint=key_fingerprint)
-                beside.replace(target)
-            finally:
-                lock.release()
+        found_store(folder, key_fingerprint=key_fingerprint)
         return cls(folder, may_add=True, verify="first", mmap=False)
 
     @classmethod
@@ -145,8 +129,8 @@ class Store:
             InputError: There is no store, or one of another version.
             PrivacyError: Its keys were made with another secret.
         """
-        if not (folder / _CATALOGUE).is_file():
-            raise InputError(f"There is no store here: the folder holds no {_CATALOGUE}.")
+        if not (folder / CATALOGUE).is_file():
+            raise InputError(f"There is no store here: the folder holds no {CATALOGUE}.")
         store = cls(folder, may_add=key_fingerprint is not None, verify=verify, mmap=mmap)
         if key_fingerprint not in {None, store.key_fingerprint}:
             raise PrivacyError(
@@ -163,7 +147,7 @@ class Store:
         Returns:
             The opened store.
         """
-        if (folder / _CATALOGUE).is_file():
+        if (folder / CATALOGUE).is_file():
             return cls.open(folder, key_fingerprint=key_fingerprint)
         return cls.create(folder, key_fingerprint=key_fingerprint)
 
@@ -213,15 +197,16 @@ class Store:
             PrivacyError: The store was opened without the fingerprint of the secret.
         """
         check_keys(accepted)
-        if self._find(accepted.key) is not None:
-            content = content_hash(accepted.volume)
-            with self._writing(adding=True):
-                done = self._standing(
-                    accepted.key, content, accepted.num_files, accepted.fingerprint
-                )
-            if done == "refused" or (done == "unchanged" and accepted.label is None):
-                return done
-        return self.add_packed(pack(accepted))
+        if self._rows.find(accepted.key) is None or accepted.label is not None:
+            return self.add_packed(pack(accepted))
+        with self._writing(adding=True):
+            done = self._intake.settle(
+                key=accepted.key,
+                content=content_hash(accepted.volume),
+                num_files=accepted.num_files,
+                fingerprint=accepted.fingerprint,
+            )
+        return done or self.add_packed(pack(accepted))
 
     def add_packed(self, packed: Packed) -> Added:
         """Store a volume that a worker packed.
@@ -231,18 +216,14 @@ class Store:
         """
         row = packed.row
         with self._writing(adding=True):
-            done = self._standing(row.key, row.content_sha256, row.num_files, row.fingerprint)
-            statements: list[Statement] = []
-            if done is None:
-                if packed.mask is not None:
-                    self._files.write(self._files.mask(row.key), packed.mask)
-                self._files.write(self._files.voxels(row.key), packed.voxels)
-                statements += [insert("volumes", cells_of(row), sealed=False)]
-                statements += [("DELETE FROM refused WHERE key = ?", (row.key,))]
-            if done != "refused" and packed.label is not None and packed.label_set is not None:
-                labels = [packed.label]
-                statements += self._labels.put_labels(packed.label_set, labels, {row.key})
-            self._catalogue.write(statements)
+            done = self._intake.settle(
+                key=row.key,
+                content=row.content_sha256,
+                num_files=row.num_files,
+                fingerprint=row.fingerprint,
+            )
+            if done != "refused":
+                self._intake.take(packed, done)
         return done or "added"
 
     def refuse(self, *refused: Refused) -> None:
@@ -260,20 +241,15 @@ class Store:
         """
         rows = [refusals.checked(one) for one in refused]
         with self._writing(adding=True):
-            self._catalogue.write([self._refusal(row) for row in rows])
+            self._intake.refuse(rows)
 
     def is_done(self, key: str, fingerprint: str) -> bool:
         """Return whether a series or file of this key was settled in exactly this state."""
-        found = self._catalogue.select(
-            "SELECT 0 FROM volumes WHERE key = ? AND fingerprint = ?"
-            " UNION ALL SELECT 1 FROM refused WHERE key IN (?, ?) AND fingerprint = ?",
-            (key, fingerprint, key, refusals.displaced_key(key, fingerprint), fingerprint),
-        )
-        return any(refused or self._files.voxels(key).is_file() for (refused,) in found)
+        return self._intake.is_done(key, fingerprint)
 
     def rows(self, modality: Modality | None = None) -> list[VolumeRow]:
         """Return all volumes, or those of a modality, by key."""
-        rows = self._load().values()
+        rows = self._rows.all().values()
         return [row for row in rows if modality in {None, row.modality}]
 
     def row(self, key: str) -> VolumeRow:
@@ -282,24 +258,21 @@ class Store:
         Raises:
             InputError: The store holds no such volume.
         """
-        row = self._find(key)
+        row = self._rows.find(key)
         if row is None:
             raise InputError(
-                f"The store holds {len(self._rows)} volumes, and none of this key ({key[:8]}…)."
+                f"The store holds {len(self._rows.all())} volumes, and none of the key asked for."
             )
         return row
 
     def refusals(self) -> list[RefusalRow]:
         """Return everything that was turned away, by key."""
-        found = self._catalogue.select("SELECT * FROM refused ORDER BY key")
-        return [refusals.row_of(cells) for cells in found]
+        return self._intake.refusals()
 
     def counts(self) -> Counts:
         """Return what became of every discovered series and file."""
-        ((series, files),) = self._catalogue.select(
-            "SELECT count(*), coalesce(sum(num_files), 0) FROM volumes"
-        )
-        accepted = Tally(int(series or 0), int(files or 0))
+        rows = self._rows.all().values()
+        accepted = Tally(len(rows), sum(row.num_files for row in rows))
         return Counts(accepted, refusals.tally(self.refusals()))
 
     @property
@@ -340,7 +313,7 @@ class Store:
             CorruptionError: A stored byte is not what was written.
         """
         row = self.row(key)
-        _require_inside(box, row)
+        row.require_inside(box)
         stored = self._files.read_box(self._files.voxels(key), row.sha256, box)
         return row.coding.decode(stored).astype(np.float32, copy=False)
 
@@ -353,7 +326,7 @@ class Store:
         """
         row = self.row(key)
         if box is not None:
-            _require_inside(box, row)
+            row.require_inside(box)
         if row.mask_sha256 is None:
             return None
         return np.asarray(self._files.read_box(self._files.mask(key), row.mask_sha256, box)[0])
@@ -368,8 +341,19 @@ class Store:
         return sorted(damaged)
 
     def export_nifti(self, key: str, path: Path) -> None:
-        """Write a volume as NIfTI; see `medcl.store.export.write_nifti`."""
-        export.write_nifti(self.read(key), path)
+        """Write a volume as NIfTI, voxels and type unchanged, the affine rounded to float32.
+
+        Args:
+            key: Of the volume.
+            path: Ends with ``.nii`` or ``.nii.gz``; replaced if it exists.
+
+        Raises:
+            InputError: The store holds no such volume, or the name has another ending.
+            CorruptionError: A stored byte is not what was written.
+        """
+        if not path.name.endswith((".nii", ".nii.gz")):
+            raise InputError("A NIfTI file must be named *.nii or *.nii.gz.")
+        write_nifti(self.read(key), path)
 
     def add_labels(self, name: str, rows: Iterable[LabelRow]) -> None:
         """Add labels to a set of classes; labels it holds already are left alone.
@@ -382,7 +366,7 @@ class Store:
             InputError: A label is of an unknown volume or contradicts another, or as for `add`.
         """
         with self._writing():
-            known = set(self._load())
+            known = set(self._rows.all())
             self._catalogue.write(list(self._labels.put_labels(name, rows, known)))
 
     def add_label_map(
@@ -426,7 +410,7 @@ class Store:
 
     def read_label_box(self, name: str, key: str, box: Box) -> LabelMap:
         """Return a box of the label map of a volume."""
-        _require_inside(box, self.row(key))
+        self.row(key).require_inside(box)
         return self._labels.read_map(name, key, box)
 
     @contextmanager
@@ -440,63 +424,17 @@ class Store:
             raise PrivacyError(
                 "To add to a store, open it with the fingerprint of the secret that makes the keys."
             )
-        with self._guard, _room():
+        with self._guard, disk_errors_as_sentences():
             if self._lock is None:
                 self._lock = WriterLock(self.folder)
                 self._files.sweep({path for _, path, _ in self._expected()})
             yield
 
-    def _standing(
-        self, key: str, content: str, num_files: int, fingerprint: str
-    ) -> Literal["unchanged", "refused"] | None:
-        """Return what the row of this key makes of the content; ``None``: it has to be written."""
-        row = self._find(key)
-        if row is None:
-            return None
-        if row.content_sha256 != content:
-            changed = refusals.changed_content(
-                key=key, num_files=num_files, fingerprint=fingerprint
-            )
-            self._catalogue.write([insert("refused", changed)])
-            return "refused"
-        if not all(is_intact(path, sha256) for _, path, sha256 in self._files_of(row)):
-            return None
-        if (row.num_files, row.fingerprint) != (num_files, fingerprint):
-            renewed = dataclasses.replace(row, num_files=num_files, fingerprint=fingerprint)
-            self._catalogue.write([insert("volumes", cells_of(renewed), sealed=False)])
-        return "unchanged"
-
-    def _refusal(self, row: RefusalRow) -> Statement:
-        if self._find(row.key) is not None:
-            row = row._replace(key=refusals.displaced_key(row.key, row.fingerprint))
-        return insert("refused", row)
-
-    def _find(self, key: str) -> VolumeRow | None:
-        """Return a row from memory, or from the catalogue where memory does not know it."""
-        if key not in self._rows:
-            found = self._catalogue.select("SELECT * FROM volumes WHERE key = ?", (key,))
-            return row_of(found[0]) if found else None
-        return self._rows[key]
-
-    def _load(self) -> dict[str, VolumeRow]:
-        """Return all rows by key, read again only if the catalogue changed."""
-        with self._guard:
-            stamp = self._catalogue.stamp()
-            if stamp != self._stamp:
-                found = self._catalogue.select("SELECT * FROM volumes ORDER BY key")
-                self._rows = {row.key: row for row in map(row_of, found)}
-                self._stamp = stamp
-            return self._rows
-
-    def _files_of(self, row: VolumeRow) -> Iterator[tuple[str, Path, str]]:
-        yield row.key, self._files.voxels(row.key), row.sha256
-        if row.mask_sha256 is not None:
-            yield row.key, self._files.mask(row.key), row.mask_sha256
-
     def _expected(self) -> Iterator[tuple[str, Path, str]]:
         """Return key, path and hash of every file that has a row."""
-        for row in self._load().values():
-            yield from self._files_of(row)
+        for row in self._rows.all().values():
+            for path, sha256 in self._intake.files_of(row):
+                yield row.key, path, sha256
         for found in self._labels.names():
             if found.kind == "map":
                 for label_map in self._labels.maps(found.name):
@@ -506,30 +444,3 @@ class Store:
 
 def _reopen(folder: Path, verify: Verify, mmap: bool) -> Store:
     return Store.open(folder, verify=verify, mmap=mmap)
-
-
-def _require_inside(box: Box, row: VolumeRow) -> None:
-    if any(low < 0 for low in box.lower) or any(
-        high > length for high, length in zip(box.upper, row.shape, strict=True)
-    ):
-        raise InputError(
-            f"A box must lie inside its volume of shape {row.shape}, got {box.lower} to "
-            f"{box.upper}."
-        )
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    """Turn a full or read-only disk into a sentence.
-
-    Raises:
-        InputError: The disk is full or cannot be written to.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise InputError(NO_ROOM) from None
-        raise InputError(
-            f"The store cannot be written here ({errno.errorcode.get(error.errno or 0)})."
-        ) from None
