@@ -1,17 +1,18 @@
 """Draws of seeds and of test patients, common to all arms and label counts.
 
-Patients and seeds are crossed: every seed is tested on the same patients. Each resample draws both
-with replacement, and one draw of patients serves all seeds, arms and counts: so differences are
-paired. Patients are drawn within their class, because the number of cases of each class is fixed
-by design. One fewer than there are is drawn in each class and among the seeds, which makes the
-variance of a mean unbiased where plain bootstrap is too small by ``(n - 1) / n``: with 3 seeds that
-is a third.
+Patients and seeds are crossed: every seed is tested on the same patients. One draw of patients
+serves all seeds, arms and counts: so differences are paired. Patients are drawn with replacement
+within their class, because the number of cases of each class is fixed by design. One fewer than
+there are is drawn, which makes the variance of a mean unbiased where plain bootstrap is too small
+by ``(n - 1) / n``. Seeds are few, and a mean of 3 drawn from 3 takes only ten values; so their
+weights are drawn from a normal distribution of the same variance instead.
 
 References:
     Rao and Wu, "Resampling inference with complex survey data", JASA 83 (1988), the draw of n - 1;
-    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), crossed factors: it
-    overstates the part that is particular to one seed on one patient, so intervals are on the
-    wide side.
+    van der Vaart and Wellner, "Weak Convergence and Empirical Processes" (1996), section 3.6, the
+    normal multipliers.
+
+Legend: P cases, S seeds, R resamples.
 """
 
 from collections import defaultdict
@@ -24,6 +25,7 @@ from medcl.runtime.seeds import generator
 from medcl.study.scores import CaseTable
 
 Draws = Float64[np.ndarray, "P R"]
+SeedWeights = Float64[np.ndarray, "S R"]
 
 
 def draw_counts(num: int, resamples: int, rng: np.random.Generator) -> Draws:
@@ -46,23 +48,25 @@ def draw_counts(num: int, resamples: int, rng: np.random.Generator) -> Draws:
     return np.ascontiguousarray(counts.T, dtype=np.float64)
 
 
-def seed_weights(seeds: Sequence[int], *, resamples: int, seed: int) -> Draws:
-    """Return each seed's share of each resample's mean.
+def seed_weights(seeds: Sequence[int], *, resamples: int, seed: int) -> SeedWeights:
+    """Return each seed's weight in each resample's mean.
 
     The same list of seeds always gets the same draws.
 
     Args:
-        seeds: Seeds that are averaged, length ``S``.
+        seeds: Seeds that are averaged, two or more.
         resamples: Resamples ``R``.
         seed: Of the bootstrap.
 
     Returns:
-        Shape ``(S, R)``; columns sum to 1.
+        Shape ``(S, R)``; columns sum to 1; a mean has the variance ``s**2 / S`` over resamples,
+        where ``s**2`` is the unbiased variance over seeds.
     """
+    num = len(seeds)
     rng = generator(seed, "bootstrap seeds", *sorted(seeds))
-    counts = draw_counts(len(seeds), resamples, rng)
-    shares: Draws = counts / counts.sum(axis=0)
-    return shares
+    multipliers = rng.normal(scale=1 / np.sqrt(num * (num - 1)), size=(num, resamples))
+    weights: SeedWeights = 1 / num + multipliers - multipliers.mean(axis=0)
+    return weights
 
 
 def case_weights(cases: CaseTable, *, resamples: int, seed: int) -> Draws:

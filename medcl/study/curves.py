@@ -1,49 +1,29 @@
 """Label-efficiency curves: means, intervals, paired differences, as pure functions of the scores.
 
 A point is the metric of each seed on all test cases, averaged over seeds. Its interval comes from
-resampling seeds and test patients together (`medcl.study.bootstrap`); the difference to the
-reference arm is taken within each resample, over the seeds that both arms have, so what makes both
-arms good or bad on a patient cancels. A point of one seed has an interval too, but it holds only
-the patients' part: `Point.n_seeds` says so. All is conditional on the one pretrained encoder.
+resampling seeds and test patients (`medcl.study.bootstrap`, `medcl.study.interval`); the difference
+to the reference arm is taken within each seed and resample, over the seeds that both arms have, so
+what makes both arms good or bad on a patient cancels. A point of one seed has an interval too, but
+it holds only the patients' part: `n_seeds` says so. All is conditional on the one pretrained
+encoder.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from medcl.errors import InputError
-from medcl.study.bootstrap import case_weights, seed_weights
+from medcl.study.bootstrap import case_weights
 from medcl.study.cells import Arm
+from medcl.study.interval import Estimate, Intervals
 from medcl.study.labels_saved import LabelsSaved, area_under_curve, labels_saved
 from medcl.study.scores import CaseTable, Scored
 from medcl.study.weighted import Metric, weighted_metric
 
 Replicates = Mapping[int, np.ndarray]
 """By seed: the metric on all cases, then on each resample; shape ``(1 + R,)``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval.
-
-    Attributes:
-        mean: The figure.
-        ci_low: Lower end of the interval.
-        ci_high: Upper end.
-        n_seeds: Seeds behind it.
-    """
-
-    mean: float
-    ci_low: float
-    ci_high: float
-    n_seeds: int
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Return whether 0 lies outside the interval."""
-        return self.ci_low > 0 or self.ci_high < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +120,18 @@ def label_efficiency(
     weights = case_weights(cases, resamples=resamples, seed=seed)
     weights = np.concatenate([np.ones((len(weights), 1)), weights], axis=1)
     table: dict[Arm, dict[int, dict[int, np.ndarray]]] = defaultdict(lambda: defaultdict(dict))
-    for scored in scores:
+    for scored in sorted(scores, key=lambda s: (s.cell.arm, s.cell.num_labels, s.cell.seed)):
         of_arm = table[scored.cell.arm][scored.cell.num_labels]
         of_arm[scored.cell.seed] = weighted_metric(
             metric, scored.cases.values, scored.cases.targets, weights
         )
-    interval = _Interval(resamples=resamples, level=level, seed=seed)
+    intervals = Intervals(level=level, seed=seed)
     against = table.get(reference, {}) if reference is not None else {}
     return LabelEfficiency(
         metric=metric,
         reference=reference if against else None,
         curves=tuple(
-            _curve(arm, table[arm], {} if arm == reference else against, interval)
+            _curve(arm, table[arm], {} if arm == reference else against, intervals)
             for arm in sorted(table, key=lambda arm: (arm != reference, arm))
         ),
         num_patients=len(set(cases.patient_keys)),
@@ -161,75 +141,62 @@ def label_efficiency(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Interval:
-    """How replicates become a figure with an interval."""
-
-    resamples: int
-    level: float
-    seed: int
-
-    def average(self, replicates: Replicates, seeds: Iterable[int]) -> np.ndarray:
-        """Return the mean over seeds, then over each resample's draw of seeds: ``(1 + R,)``."""
-        chosen = sorted(seeds)
-        values = np.stack([replicates[seed] for seed in chosen])
-        weights = seed_weights(chosen, resamples=self.resamples, seed=self.seed)
-        resampled = (values[:, 1:] * weights).sum(axis=0)
-        return np.concatenate([[values[:, 0].mean()], resampled])
-
-    def estimate(self, averaged: np.ndarray, n_seeds: int) -> Estimate:
-        """Return the percentile interval around the mean."""
-        tail = (1 - self.level) / 2
-        low, high = np.quantile(averaged[1:], [tail, 1 - tail])
-        return Estimate(float(averaged[0]), float(low), float(high), n_seeds)
-
-
 def _curve(
     arm: Arm,
     own: Mapping[int, Replicates],
     against: Mapping[int, Replicates],
-    interval: _Interval,
+    intervals: Intervals,
 ) -> Curve:
-    points = tuple(
-        _point(count, own[count], against.get(count, {}), interval) for count in sorted(own)
-    )
     area, area_difference, saved = None, None, None
-    if len(own) > 1:
-        counts, averaged, seeds = _averages(own, sorted(own), interval)
-        area = interval.estimate(area_under_curve(counts, averaged), seeds)
-    shared = [count for count in sorted(own) if set(own[count]) & set(against.get(count, {}))]
-    if len(shared) > 1:
-        both = {count: set(own[count]) & set(against[count]) for count in shared}
-        counts, mine, seeds = _averages(own, shared, interval, both)
-        _, theirs, _ = _averages(against, shared, interval, both)
-        gain = area_under_curve(counts, mine) - area_under_curve(counts, theirs)
-        area_difference = interval.estimate(gain, seeds)
-        saved = labels_saved(counts, arm=mine, reference=theirs, level=interval.level)
+    counts, seeds = sorted(own), _seeds_of_all(own, sorted(own))
+    if len(counts) > 1 and seeds:
+        area = intervals.estimate(_areas(own, counts, seeds), seeds, bounds=(0.0, 1.0))
+    shared = [count for count in counts if count in against]
+    seeds = sorted({*_seeds_of_all(own, shared)} & {*_seeds_of_all(against, shared)})
+    if len(shared) > 1 and seeds:
+        gains = _areas(own, shared, seeds) - _areas(against, shared, seeds)
+        area_difference = intervals.estimate(gains, seeds)
+        mine, theirs = (
+            np.stack([intervals.average(_rows(t[n], seeds), seeds) for n in shared], axis=1)
+            for t in (own, against)
+        )
+        saved = labels_saved(np.array(shared), arm=mine, reference=theirs, level=intervals.level)
+    points = tuple(_point(n, own[n], against.get(n, {}), intervals) for n in counts)
     return Curve(arm, points, area, area_difference, saved)
 
 
-def _point(count: int, own: Replicates, against: Replicates, interval: _Interval) -> Point:
-    value = interval.estimate(interval.average(own, own), len(own))
-    spread = float(np.std([own[seed][0] for seed in own], ddof=1)) if len(own) > 1 else None
-    shared = set(own) & set(against)
+def _point(count: int, own: Replicates, against: Replicates, intervals: Intervals) -> Point:
+    seeds, shared = sorted(own), sorted(set(own) & set(against))
+    values = _rows(own, seeds)
+    spread = float(values[:, 0].std(ddof=1)) if len(seeds) > 1 else None
     difference = None
     if shared:
-        paired = {seed: own[seed] - against[seed] for seed in shared}
-        difference = interval.estimate(interval.average(paired, shared), len(shared))
-    return Point(count, value, spread, difference)
+        difference = intervals.estimate(_rows(own, shared) - _rows(against, shared), shared)
+    return Point(count, intervals.estimate(values, seeds, bounds=(0.0, 1.0)), spread, difference)
 
 
-def _averages(
-    table: Mapping[int, Replicates],
-    counts: Sequence[int],
-    interval: _Interval,
-    seeds: Mapping[int, set[int]] | None = None,
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return counts ``(N,)``, averages ``(1 + R, N)`` and the fewest seeds of any count."""
-    chosen = {count: (seeds or table)[count] for count in counts}
-    averaged = [interval.average(table[count], chosen[count]) for count in counts]
-    fewest = min(len(chosen[count]) for count in counts)
-    return np.array(counts, dtype=np.int64), np.stack(averaged, axis=1), fewest
+def _seeds_of_all(table: Mapping[int, Replicates], counts: Sequence[int]) -> list[int]:
+    """Return the seeds that every one of these counts has."""
+    if not counts:
+        return []
+    return sorted(set.intersection(*(set(table[count]) for count in counts)))
+
+
+def _rows(replicates: Replicates, seeds: Sequence[int]) -> np.ndarray:
+    """Return ``(S, 1 + R)``."""
+    return np.stack([replicates[seed] for seed in seeds])
+
+
+def _areas(
+    table: Mapping[int, Replicates], counts: Sequence[int], seeds: Sequence[int]
+) -> np.ndarray:
+    """Return each seed's area under its own curve, ``(S, 1 + R)``."""
+    return np.stack(
+        [
+            area_under_curve(np.array(counts), np.stack([table[n][s] for n in counts], axis=1))
+            for s in seeds
+        ]
+    )
 
 
 def _common_cases(scores: Sequence[Scored]) -> CaseTable:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medcl.study.curves import Curve, Estimate, LabelEfficiency
+from medcl.study.curves import Curve, LabelEfficiency
+from medcl.study.interval import Estimate
 from medcl.study.scores import Scored
 from medcl.study.weighted import Metric, metric_of
 from medcl.tracking.tracker import Measurement, Tracker, tag_value

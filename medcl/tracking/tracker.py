@@ -22,7 +22,7 @@ _ANONYMOUS: Mapping[str, str] = {
     "mlflow.source.type": "LOCAL",
 }
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-_METRICS_PER_BATCH = 1000
+_PER_REQUEST = 1000
 _PARAM_LENGTH = 6000
 
 
@@ -132,9 +132,11 @@ class Tracker:
         settings = [
             Param(name, str(value)[:_PARAM_LENGTH]) for name, value in flatten(params or {}).items()
         ]
-        for start in range(0, len(metrics), _METRICS_PER_BATCH):
-            self.client.log_batch(run_id, metrics=metrics[start : start + _METRICS_PER_BATCH])
-        for start in range(0, len(settings), 100):
+        first = metrics[: _PER_REQUEST - 100]
+        self.client.log_batch(run_id, metrics=first, params=settings[:100])
+        for start in range(len(first), len(metrics), _PER_REQUEST):
+            self.client.log_batch(run_id, metrics=metrics[start : start + _PER_REQUEST])
+        for start in range(100, len(settings), 100):
             self.client.log_batch(run_id, params=settings[start : start + 100])
 
     def finish(self, run_id: str, status: str = "FINISHED") -> None:

@@ -1,0 +1,1 @@
+"""Where tasks run: here, in worker processes of this machine, or on a cluster."""

@@ -1,0 +1,155 @@
+"""A page that stands alone: no request leaves it, no script runs in it, all text is escaped."""
+
+import base64
+import hashlib
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: #222;
+  max-width: 60rem; margin: 2.5rem auto 4rem; padding: 0 1.25rem; background: #fff; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .25rem; }
+h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; padding-bottom: .25rem;
+  border-bottom: 1px solid #ddd; }
+p.lead { color: #555; margin-top: 0; }
+p.headline { font-size: 1.08rem; border-left: 4px solid #0072b2; padding: .35rem .9rem;
+  margin: .7rem 0; background: #f4f8fb; }
+p.caution { color: #555; font-size: .93rem; margin: .4rem 0; }
+img { max-width: 100%; height: auto; display: block; margin: .5rem 0; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .32rem 1.1rem .32rem 0; border-bottom: 1px solid #eee;
+  vertical-align: top; }
+th { font-weight: 600; border-bottom: 2px solid #bbb; }
+td.number { text-align: right; }
+tr.first td { border-top: 1px solid #bbb; }
+pre { background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem;
+  line-height: 1.45; border-radius: 4px; white-space: pre-wrap; }
+details > summary { cursor: pointer; color: #0072b2; margin: .5rem 0; }
+footer { margin-top: 3rem; color: #777; font-size: .85rem; }
+@media print { body { margin: 0; max-width: none; } details { display: block; } }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what stands below it.
+
+    Attributes:
+        title: Plain text.
+        body: HTML whose text is escaped already.
+    """
+
+    title: str
+    body: str
+
+
+def page(*, title: str, lead: str, sections: Sequence[Section], footer: str) -> str:
+    """Return a whole HTML page under a policy that lets nothing in or out.
+
+    Args:
+        title: Plain text.
+        lead: One line below it.
+        sections: In order; empty ones are left out.
+        footer: Plain text.
+
+    Returns:
+        HTML.
+
+    Example:
+        >>> "&lt;b&gt;" in page(title="<b>", lead="", sections=[], footer="")
+        True
+    """
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    body = "\n".join(
+        f"<section>\n<h2>{escape(section.title)}</h2>\n{section.body}\n</section>"
+        for section in sections
+        if section.body
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{body}\n'
+        f"<footer>{escape(footer)}</footer>\n</body>\n</html>\n"
+    )
+
+
+def escape(text: object) -> str:
+    """Return text that is only text in HTML, in quoted attributes too."""
+    return html.escape(str(text), quote=True)
+
+
+def paragraphs(texts: Sequence[str], *, kind: str = "") -> str:
+    """Return one paragraph per text, of a CSS class."""
+    attribute = f' class="{escape(kind)}"' if kind else ""
+    return "\n".join(f"<p{attribute}>{escape(text)}</p>" for text in texts)
+
+
+def image(content: bytes, *, kind: str, description: str) -> str:
+    """Return an image that is part of the page.
+
+    Args:
+        content: The file's bytes.
+        kind: ``png`` or ``svg+xml``.
+        description: For readers who do not see it.
+
+    Returns:
+        An ``img`` element.
+    """
+    data = base64.b64encode(content).decode()
+    return f'<img alt="{escape(description)}" src="data:image/{escape(kind)};base64,{data}">'
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], *, new_group: Sequence[int] = ()
+) -> str:
+    """Return a table; numbers stand at the right.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells; integers and floats count as numbers.
+        new_group: Rows above which a line is drawn.
+
+    Returns:
+        A ``table`` element that scrolls sideways on a narrow screen.
+    """
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    lines = []
+    for position, row in enumerate(rows):
+        cells = "".join(
+            f'<td class="number">{escape(cell)}</td>'
+            if isinstance(cell, int | float)
+            else f"<td>{escape(cell)}</td>"
+            for cell in row
+        )
+        group = ' class="first"' if position in new_group else ""
+        lines.append(f"<tr{group}>{cells}</tr>")
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
+        + "\n".join(lines)
+        + "\n</tbody></table></div>"
+    )
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """Return names and values as a table of two columns; nothing of an empty mapping."""
+    return table(["", ""], [[name, value] for name, value in values.items()]) if values else ""
+
+
+def folded(summary: str, content: str) -> str:
+    """Return HTML that is shown when its summary is clicked."""
+    return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
+
+
+def preformatted(text: str) -> str:
+    """Return text as it is, in a fixed-width face."""
+    return f"<pre>{escape(text)}</pre>"
