@@ -64,6 +64,30 @@ def take_up(
     return delivered
 
 
+def require_same_input(delivered: Delivered, policy: Policy) -> None:
+    """Refuse to feed an encoder what it was not trained on.
+
+    Args:
+        delivered: A read encoder folder.
+        policy: Of the views it shall be fed; their size may differ, as encoders pool over it.
+
+    Raises:
+        CheckpointError: Modality, voxel spacing or intensity window differ.
+    """
+    own = policy_of_encoder(delivered)
+    pairs = {
+        "modality": (own.modality, policy.modality),
+        "spacing_mm": (own.grid.spacing_mm, policy.grid.spacing_mm),
+        "window": (own.window, policy.window),
+    }
+    for name, (trained, asked) in pairs.items():
+        if trained != asked:
+            raise CheckpointError(
+                f"An encoder must be fed what it was trained on; its {name} is {trained}, and "
+                f"{asked} was asked for. Change policy.{name} or pretrain anew."
+            )
+
+
 def checksum(folder: Path) -> str:
     """Return a hash of an encoder folder, by the checksums it bears."""
     return hashlib.sha256((folder / "checksums.json").read_bytes()).hexdigest()[:32]

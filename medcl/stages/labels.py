@@ -19,6 +19,9 @@ from medcl.stages.summary import StageSummary, Table
 from medcl.store.rows import LabelRow
 from medcl.store.store import Store
 
+FileKey = Callable[[str], str]
+"""From the path of a file below the ingested folder to its key."""
+
 _SUBJECTS = ("key", "patient_id", "study_uid", "file")
 _LARGEST_TABLE_BYTES = 64 * 2**20
 _MAX_CLASSES = 1000
@@ -30,6 +33,7 @@ def add(
     store: Path,
     name: str,
     key_file: Path,
+    source: Path | None,
     splits: Path | None,
     progress: ProgressSink,
 ) -> StageSummary:
@@ -45,6 +49,8 @@ def add(
         store: Folder of the store.
         name: Of the label set.
         key_file: The site's secret.
+        source: Folder that was ingested and that names of files are in; without it they must begin
+            with that folder's name.
         splits: CSV file with columns ``file`` (with or without its ending) and ``split``, for a
             folder of label maps; a table of classes has its own column ``split``.
         progress: Shows how far it is.
@@ -57,18 +63,25 @@ def add(
             another grid.
     """
     keyring = Keyring.from_file(key_file)
+    prefix = "" if source is None else f"{source.resolve().name}/"
+
+    def file_key(relative: str) -> str:
+        return keyring.file_key(prefix + relative)
+
     with Store.open(store, key_fingerprint=keyring.fingerprint) as opened:
         if labels.is_dir():
-            return _add_maps(labels, opened, name, keyring, _splits(splits), progress)
+            return _add_maps(labels, opened, name, file_key, _splits(splits), progress)
         if labels.is_file():
-            return _add_classes(labels, opened, name, keyring)
+            return _add_classes(labels, opened, name, keyring, file_key)
     raise InputError("The labels must be a CSV file or a folder of NIfTI label maps; neither is.")
 
 
-def _add_classes(table: Path, store: Store, name: str, keyring: Keyring) -> StageSummary:
+def _add_classes(
+    table: Path, store: Store, name: str, keyring: Keyring, file_key: FileKey
+) -> StageSummary:
     rows = _read_table(table)
     subject = _subject(rows[0])
-    keys_of = _finder(subject, store, keyring)
+    keys_of = _finder(subject, store, keyring, file_key)
     labels: dict[str, LabelRow] = {}
     unknown = 0
     for number, row in enumerate(rows, start=2):
@@ -120,7 +133,7 @@ def _subject(row: Mapping[str, str]) -> str:
 
 
 def _finder(
-    subject: str, store: Store, keyring: Keyring
+    subject: str, store: Store, keyring: Keyring, file_key: FileKey
 ) -> Callable[[Mapping[str, str]], Sequence[str]]:
     """Return a function from a line of the table to the keys of the volumes it is about."""
     by: dict[str, list[str]] = defaultdict(list)
@@ -136,7 +149,7 @@ def _finder(
             case "study_uid":
                 return by.get(keyring.study_key(text), [])
             case "file":
-                return by.get(keyring.file_key(text), [])
+                return by.get(file_key(text), [])
         return by.get(text, [])
 
     return find
@@ -155,7 +168,7 @@ def _add_maps(
     folder: Path,
     store: Store,
     name: str,
-    keyring: Keyring,
+    file_key: FileKey,
     splits: Mapping[str, str],
     progress: ProgressSink,
 ) -> StageSummary:
@@ -163,12 +176,12 @@ def _add_maps(
     if not paths:
         raise InputError("The folder of label maps must hold NIfTI files; it holds none.")
     known = {row.key for row in store.rows()}
-    keys = [keyring.file_key(path.relative_to(folder).as_posix()) for path in paths]
+    keys = [file_key(path.relative_to(folder).as_posix()) for path in paths]
     unknown = sum(key not in known for key in keys)
     if unknown:
         raise InputError(
             f"Every label map must bear the name of an ingested file; {unknown} of {len(paths)} "
-            f"do not. Nothing was added."
+            f"do not. Name the ingested folder with --source. Nothing was added."
         )
     names = [_stem(path.relative_to(folder).as_posix()) for path in paths]
     if splits and set(names) - splits.keys():
