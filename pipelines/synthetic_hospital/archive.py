@@ -16,7 +16,7 @@ from medcl.volume import Volume
 from pipelines.synthetic_hospital.acquisition import draw_pose, draw_scan, render
 from pipelines.synthetic_hospital.anatomy import Anatomy, draw_anatomy
 from pipelines.synthetic_hospital.flaws import SERIES_FLAWS, Flaw, truncate, write_strays
-from pipelines.synthetic_hospital.headers import (
+from pipelines.synthetic_hospital.headers import ISSUER, (
     Visit,
     draw_person,
     draw_visit,
@@ -35,7 +35,7 @@ class HospitalSummary:
 
     Attributes:
         archive: The folder with the DICOM files and their flaws.
-        labels_csv: ``patient_id,label``: the list a hospital would have, with its own numbers.
+        labels_csv: ``issuer,patient_id,label``: the list a hospital would have, with its own numbers.
         patients: Patients with at least one good series.
         series: Good series by plane and kernel, such as ``axial soft``.
         num_files: Everything in the archive that is no folder.
@@ -251,6 +251,6 @@ def _write_flaws(archive: Path, anatomy: Anatomy, *, seed: int, patient: int) ->
 def _write_labels(target: Path, labels: list[int], *, seed: int) -> None:
     with atomic_path(target) as path, path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["patient_id", "label"])
+        rows.writerow(["issuer", "patient_id", "label"])
         for patient, label in enumerate(labels):
-            rows.writerow([draw_person(seed=seed, patient=patient).mrn, label])
+            rows.writerow([ISSUER, draw_person(seed=seed, patient=patient).mrn, label])

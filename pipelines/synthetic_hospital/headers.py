@@ -30,6 +30,9 @@ _SCANNERS = (
     ("Philips", "Pretend 128", {"soft": "B", "sharp": "YB"}),
 )
 
+ISSUER = "NOWHERE-MPI"
+"""Who gives patient numbers: *Issuer of Patient ID* (0010,0021)."""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -160,7 +163,6 @@ def _identify(header: Dataset, visit: Visit) -> None:
     header.SpecificCharacterSet = "ISO_IR 192"
     header.PatientName = person.name
     header.PatientID = person.mrn
-    header.IssuerOfPatientID = "NOWHERE-MPI"
     header.PatientBirthDate = person.birth.strftime("%Y%m%d")
     header.PatientSex = person.sex
     header.PatientAge = f"{(visit.day - person.birth).days // 365:03d}Y"

@@ -148,3 +148,14 @@ def test_a_hospital_is_never_written_over_another(hospital):
 def test_fewer_patients_than_flaws_are_refused(tmp_path):
     with pytest.raises(InputError, match="between 20 and 99999"):
         write_hospital(tmp_path, patients=8, seed=5)
+
+
+def test_labels_find_their_patients_by_record_number_alone(hospital):
+    with hospital.labels_csv.open() as file:
+        labelled = {row["patient_id"] for row in csv.DictReader(file)}
+    found = set()
+    for study in hospital.archive.glob("*_SYN*/*"):
+        one = pydicom.dcmread(next(path for path in study.rglob("*") if path.is_file()))
+        assert "IssuerOfPatientID" not in one
+        found.add(one.PatientID)
+    assert found == labelled
