@@ -16,7 +16,8 @@ from medcl.volume import Volume
 from pipelines.synthetic_hospital.acquisition import draw_pose, draw_scan, render
 from pipelines.synthetic_hospital.anatomy import Anatomy, draw_anatomy
 from pipelines.synthetic_hospital.flaws import SERIES_FLAWS, Flaw, truncate, write_strays
-from pipelines.synthetic_hospital.headers import ISSUER, (
+from pipelines.synthetic_hospital.headers import (
+    ISSUER,
     Visit,
     draw_person,
     draw_visit,
@@ -35,7 +36,7 @@ class HospitalSummary:
 
     Attributes:
         archive: The folder with the DICOM files and their flaws.
-        labels_csv: ``issuer,patient_id,label``: the list a hospital would have, with its own numbers.
+        labels_csv: ``issuer,patient_id,label``: a hospital's list, with its own numbers.
         patients: Patients with at least one good series.
         series: Good series by plane and kernel, such as ``axial soft``.
         num_files: Everything in the archive that is no folder.
