@@ -10,18 +10,11 @@ from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
 from medcl.augment.translation import Translation
 
-Transform = (
-    Crop
-    | Rotation
-    | Scale
-    | Translation
-    | GaussianNoise
-    | RicianNoise
-    | Blur
-    | Gain
-    | Gamma
-    | BiasField
-    | Flip
-    | ResizedCrop
-    | HuOffset
-)
+SpatialTransform = Rotation | Scale | Translation | Flip | ResizedCrop
+"""Transforms of where anatomy appears."""
+
+IntensityTransform = GaussianNoise | RicianNoise | Blur | Gain | Gamma | BiasField | HuOffset
+"""Transforms of values."""
+
+Transform = Crop | SpatialTransform | IntensityTransform
+"""What a policy may hold."""

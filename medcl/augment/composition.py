@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Literal
 
-from medcl.augment.catalogue import Transform
+from medcl.augment.catalogue import IntensityTransform, SpatialTransform, Transform
 from medcl.augment.contract import Flag, PolicyModality, claim_of
 from medcl.augment.normalisation import FixedWindow, Normalisation
 from medcl.augment.tasks import (
@@ -20,7 +20,7 @@ from medcl.augment.tasks import (
     required_flags,
     tolerance_of,
 )
-from medcl.augment.transform import Extremes, Intensity, Spatial
+from medcl.augment.transform import Extremes
 from medcl.augment.verdict import CODES, Violation
 
 Transforms = Mapping[str, Transform]
@@ -160,7 +160,9 @@ def _measured(
 
 
 def _extremes(live: Transforms) -> dict[str, Extremes]:
-    return {name: each.extremes() for name, each in live.items() if isinstance(each, Spatial)}
+    return {
+        name: each.extremes() for name, each in live.items() if isinstance(each, SpatialTransform)
+    }
 
 
 def _turned(live: Transforms, tolerance: Tolerance) -> list[Violation]:
@@ -200,7 +202,7 @@ def _is_independent(transform: Transform) -> bool:
 def _beyond_acquisitions(live: Transforms, modality: PolicyModality) -> list[Violation]:
     found = []
     for name, transform in live.items():
-        if isinstance(transform, Intensity):
+        if isinstance(transform, IntensityTransform):
             found += _beyond(name, transform, modality)
     if modality == "CT":
         found += _summed(live, "gaussian_noise", _MOST_NOISE_HU, "HU of added noise")
@@ -208,8 +210,7 @@ def _beyond_acquisitions(live: Transforms, modality: PolicyModality) -> list[Vio
     return found
 
 
-def _beyond(name: str, transform: Transform, modality: PolicyModality) -> list[Violation]:
-    assert isinstance(transform, Intensity)
+def _beyond(name: str, transform: IntensityTransform, modality: PolicyModality) -> list[Violation]:
     for parameter, (low, high) in transform.limits(modality).items():
         ends = getattr(transform, parameter)
         if low - 1e-9 <= ends[0] and ends[1] <= high + 1e-9:
@@ -262,7 +263,7 @@ def _windowed(
 def _hiding(live: Transforms, task: TaskProfile) -> Iterator[Violation]:
     """Yield transforms that make the encoder ignore what the task is about."""
     for name, transform in live.items():
-        is_artefact = task is TaskProfile.ACQUISITION and isinstance(transform, Intensity)
+        is_artefact = task is TaskProfile.ACQUISITION and isinstance(transform, IntensityTransform)
         is_gamma = task is TaskProfile.CONTRAST_CLASS and transform.kind == "gamma"
         if is_artefact or is_gamma:
             reason = f"it hides what the task {task.value} is about"

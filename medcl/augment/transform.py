@@ -8,7 +8,7 @@ applying, and what was drawn is recorded.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -55,7 +55,6 @@ class Setting:
     stream: int = 0
 
 
-@runtime_checkable
 class Spatial(Protocol):
     """A transform of where anatomy appears."""
 
@@ -88,7 +87,6 @@ class Spatial(Protocol):
         """Return what is preserved."""
 
 
-@runtime_checkable
 class Intensity(Protocol):
     """A transform of the values of views."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from medcl.augment.catalogue import IntensityTransform, SpatialTransform
 from medcl.augment.chance import Chance, CornerChance, RandomChance
 from medcl.augment.contract import PolicyModality, Sharing
 from medcl.augment.crop import Crop
@@ -16,7 +17,7 @@ from medcl.augment.policy import Policy
 from medcl.augment.pose import Move, Pose, centre_pose, draw_partner, draw_pose, moved_pose
 from medcl.augment.sampling import Lattice, sample, sample_labels
 from medcl.augment.source import Source
-from medcl.augment.transform import Intensity, Linear, Parameters, Setting, Spatial
+from medcl.augment.transform import Linear, Parameters, Setting
 from medcl.geometry.boxes import Box
 from medcl.runtime.seeds import derive_seed, generator
 from medcl.shapes import ViewMask, Views
@@ -62,7 +63,7 @@ class Drawn:
     grid: ViewGrid
     modality: PolicyModality
     window: Normalisation
-    intensities: Mapping[str, Intensity]
+    intensities: Mapping[str, IntensityTransform]
     parameters: tuple[Mapping[str, Parameters], ...]
     seeds: tuple[int, ...]
 
@@ -131,7 +132,7 @@ def draw(
         intensities={
             name: transform
             for name, transform in policy.named.items()
-            if isinstance(transform, Intensity)
+            if isinstance(transform, IntensityTransform)
         },
         parameters=tuple(parameters for _, parameters in drawn),
         seeds=tuple(derive_seed(seed, step, source.key, view, "noise") >> 1 for source in sources),
@@ -141,6 +142,16 @@ def draw(
 def _draw_one(
     policy: Policy, source: Source, address: _Address
 ) -> tuple[Pose, Mapping[str, Parameters]]:
+    pose, parameters = _draw_pose(policy, source, address)
+    for name, transform in policy.named.items():
+        if isinstance(transform, IntensityTransform):
+            parameters[name] = _drawn(transform, name, address)
+    return pose, parameters
+
+
+def _draw_pose(
+    policy: Policy, source: Source, address: _Address
+) -> tuple[Pose, dict[str, Parameters]]:
     parameters: dict[str, Parameters] = {}
     linear: Linear = np.eye(3)
     offset = np.zeros(3)
@@ -148,14 +159,19 @@ def _draw_one(
     for name, transform in policy.named.items():
         if isinstance(transform, Crop):
             crop = transform
-            continue
-        chance = address.chance(name, transform.sharing)
-        happens = chance.happens(transform.probability)
-        parameters[name] = transform.draw(chance) if happens else transform.identity()
-        if isinstance(transform, Spatial):
+        elif isinstance(transform, SpatialTransform):
+            parameters[name] = _drawn(transform, name, address)
             linear = transform.linear(parameters[name]) @ linear
             offset = offset + transform.offset_mm(parameters[name])
     return _place(policy, source, address, crop, Move(linear, offset)), parameters
+
+
+def _drawn(
+    transform: SpatialTransform | IntensityTransform, name: str, address: _Address
+) -> Parameters:
+    chance = address.chance(name, transform.sharing)
+    happens = chance.happens(transform.probability)
+    return transform.draw(chance) if happens else transform.identity()
 
 
 def _place(
@@ -166,8 +182,9 @@ def _place(
     chance = address.chance("crop")
     if address.view == 0:
         return draw_pose(chance, source, policy.grid, move)
-    first, _ = _draw_one(policy, source, replace(address, view=0))
-    return draw_partner(chance, source, policy.grid, move, first=first, bound=crop.min_overlap)
+    first, _ = _draw_pose(policy, source, replace(address, view=0))
+    bound = crop.min_overlap
+    return draw_partner(chance, source, policy.grid, move, first=first, bound=bound)
 
 
 def plain(policy: Policy, sources: Sequence[Source]) -> Drawn:
