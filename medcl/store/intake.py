@@ -1,17 +1,20 @@
 """Taking in what ingest decided, so that every file is counted exactly once."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from medcl.store import refusals
 from medcl.store.catalogue import Catalogue, Statement, insert
 from medcl.store.columns import cells_of
 from medcl.store.files import StoreFiles, is_intact
+from medcl.store.inventory import files_of
 from medcl.store.label_sets import LabelSets
 from medcl.store.packing import Packed
 from medcl.store.row_cache import RowCache
 from medcl.store.rows import RefusalRow, VolumeRow
+
+Added = Literal["added", "unchanged", "refused"]
+"""What became of a volume: ``refused`` if other content stands under its key already."""
 
 Standing = Literal["unchanged", "refused"] | None
 """What a stored volume makes of a new one under its key; ``None``: it has to be written."""
@@ -53,26 +56,32 @@ class Intake:
         if row is None:
             return None
         if row.content_sha256 != content:
-            self._catalogue.write(
-                [
-                    insert(
-                        "refused",
-                        refusals.changed_content(
-                            key=key, num_files=num_files, fingerprint=fingerprint
-                        ),
-                    )
-                ]
+            changed = refusals.changed_content(
+                key=key, num_files=num_files, fingerprint=fingerprint
             )
+            self._catalogue.write([insert("refused", changed)])
             return "refused"
-        if not all(is_intact(path, sha256) for path, sha256 in self.files_of(row)):
+        if not all(is_intact(one.path, one.sha256) for one in files_of(row, self._files)):
             return None
         if (row.num_files, row.fingerprint) != (num_files, fingerprint):
             self._put_row(replace(row, num_files=num_files, fingerprint=fingerprint), [])
         return "unchanged"
 
-    def take(self, packed: Packed, standing: Standing) -> None:
-        """Write what is not there yet: mask, voxels, then row and label in one transaction."""
+    def take(self, packed: Packed) -> Added:
+        """Write what is not there yet: mask, voxels, then row and label in one transaction.
+
+        Returns:
+            What became of the volume.
+        """
         row = packed.row
+        standing = self.settle(
+            key=row.key,
+            content=row.content_sha256,
+            num_files=row.num_files,
+            fingerprint=row.fingerprint,
+        )
+        if standing == "refused":
+            return standing
         more: list[Statement] = []
         if packed.label is not None and packed.label_set is not None:
             more += self._labels.put_labels(packed.label_set, [packed.label], {row.key})
@@ -84,6 +93,7 @@ class Intake:
             self._put_row(row, more)
         elif more:
             self._catalogue.write(more)
+        return standing or "added"
 
     def refuse(self, rows: list[RefusalRow]) -> None:
         """Record refusals; the key of a stored volume is not theirs to take."""
@@ -108,13 +118,6 @@ class Intake:
         """Return all refusals, by key."""
         found = self._catalogue.select("SELECT * FROM refused ORDER BY key")
         return [refusals.row_of(cells) for cells in found]
-
-    def files_of(self, row: VolumeRow) -> list[tuple[Path, str]]:
-        """Return path and hash of each file of a volume."""
-        found = [(self._files.voxels(row.key), row.sha256)]
-        if row.mask_sha256 is not None:
-            found.append((self._files.mask(row.key), row.mask_sha256))
-        return found
 
     def _put_row(self, row: VolumeRow, more: list[Statement]) -> None:
         self._catalogue.write([insert("volumes", cells_of(row), sealed=False), *more])

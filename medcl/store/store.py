@@ -12,13 +12,11 @@ A file is written beside its place, flushed to disk, renamed, and only then gets
 without a row does not exist; the next writer removes it.
 """
 
-import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -28,12 +26,13 @@ from medcl.geometry.boxes import Box
 from medcl.ingest.outcome import Accepted, Refused
 from medcl.io.nifti import write_nifti
 from medcl.shapes import Affine, LabelMap, ValidityMask
-from medcl.store import refusals
+from medcl.store import inventory, refusals
 from medcl.store.catalogue import Catalogue
 from medcl.store.disk import disk_errors_as_sentences
 from medcl.store.files import StoreFiles, Verify, is_intact
 from medcl.store.founding import CATALOGUE, found_store
-from medcl.store.intake import Intake
+from medcl.store.intake import Added, Intake
+from medcl.store.inventory import ExpectedFile, expected_files
 from medcl.store.label_sets import LabelSets
 from medcl.store.packing import Packed, check_keys, content_hash, pack
 from medcl.store.row_cache import RowCache
@@ -43,14 +42,10 @@ from medcl.store.rows import (
     LabelRow,
     LabelSetRow,
     RefusalRow,
-    Tally,
     VolumeRow,
 )
 from medcl.store.writer_lock import WriterLock
 from medcl.volume import Modality, Volume
-
-Added = Literal["added", "unchanged", "refused"]
-"""What became of a volume: ``refused`` if other content stands under its key already."""
 
 
 class Store:
@@ -153,18 +148,13 @@ class Store:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Return how another process opens this store for reading."""
-        return _reopen, (self.folder, self._verify, self._mmap)
+        return partial(Store.open, self.folder, verify=self._verify, mmap=self._mmap), ()
 
     def __enter__(self) -> "Store":
         """Return the store."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the store."""
         self.close()
 
@@ -214,17 +204,8 @@ class Store:
         Returns:
             As `add`, whose errors it raises too.
         """
-        row = packed.row
         with self._writing(adding=True):
-            done = self._intake.settle(
-                key=row.key,
-                content=row.content_sha256,
-                num_files=row.num_files,
-                fingerprint=row.fingerprint,
-            )
-            if done != "refused":
-                self._intake.take(packed, done)
-        return done or "added"
+            return self._intake.take(packed)
 
     def refuse(self, *refused: Refused) -> None:
         """Record refusals, all of them in one transaction.
@@ -235,9 +216,6 @@ class Store:
         Args:
             refused: Outcomes of ingest.
 
-        Raises:
-            InputError: As for `add`.
-            PrivacyError: As for `add`.
         """
         rows = [refusals.checked(one) for one in refused]
         with self._writing(adding=True):
@@ -271,15 +249,12 @@ class Store:
 
     def counts(self) -> Counts:
         """Return what became of every discovered series and file."""
-        rows = self._rows.all().values()
-        accepted = Tally(len(rows), sum(row.num_files for row in rows))
-        return Counts(accepted, refusals.tally(self.refusals()))
+        return inventory.count(self.rows(), self.refusals())
 
     @property
     def digest(self) -> str:
         """SHA-256 over key, file hash and content hash of all volumes; free of their order."""
-        lines = [f"{row.key} {row.sha256} {row.content_sha256}\n" for row in self.rows()]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return inventory.digest(self.rows())
 
     def read(self, key: str) -> Volume:
         """Return a whole volume, every bit as it was accepted.
@@ -318,12 +293,7 @@ class Store:
         return row.coding.decode(stored).astype(np.float32, copy=False)
 
     def read_validity(self, key: str, box: Box | None) -> ValidityMask | None:
-        """Return which voxels of a box were measured, or ``None`` if all of the volume were.
-
-        Raises:
-            InputError: As for `read_box`.
-            CorruptionError: As for `read_box`.
-        """
+        """Return which voxels of a box were measured, or ``None`` if all of the volume were."""
         row = self.row(key)
         if box is not None:
             row.require_inside(box)
@@ -332,12 +302,8 @@ class Store:
         return np.asarray(self._files.read_box(self._files.mask(key), row.mask_sha256, box)[0])
 
     def verify(self) -> list[str]:
-        """Hash every file again.
-
-        Returns:
-            Keys of volumes with a damaged file, label maps included.
-        """
-        damaged = {key for key, path, sha256 in self._expected() if not is_intact(path, sha256)}
+        """Return the keys of volumes with a damaged file, label maps included."""
+        damaged = {one.key for one in self._expected() if not is_intact(one.path, one.sha256)}
         return sorted(damaged)
 
     def export_nifti(self, key: str, path: Path) -> None:
@@ -427,20 +393,8 @@ class Store:
         with self._guard, disk_errors_as_sentences():
             if self._lock is None:
                 self._lock = WriterLock(self.folder)
-                self._files.sweep({path for _, path, _ in self._expected()})
+                self._files.sweep({one.path for one in self._expected()})
             yield
 
-    def _expected(self) -> Iterator[tuple[str, Path, str]]:
-        """Return key, path and hash of every file that has a row."""
-        for row in self._rows.all().values():
-            for path, sha256 in self._intake.files_of(row):
-                yield row.key, path, sha256
-        for found in self._labels.names():
-            if found.kind == "map":
-                for label_map in self._labels.maps(found.name):
-                    path = self._files.label_map(found.name, label_map.key)
-                    yield label_map.key, path, label_map.sha256
-
-
-def _reopen(folder: Path, verify: Verify, mmap: bool) -> Store:
-    return Store.open(folder, verify=verify, mmap=mmap)
+    def _expected(self) -> Iterator[ExpectedFile]:
+        return expected_files(self.rows(), self._labels, self._files)
