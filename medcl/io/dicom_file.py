@@ -3,9 +3,9 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
@@ -18,6 +18,7 @@ from medcl.io.refusal import ReasonCode, RefusedSeries
 
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010
 _PREAMBLE_BYTES = 132
+_SERIES_UID_TAG = 0x0020000E
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
@@ -47,8 +48,12 @@ def read_elements(
 
     with refusing("The header"), path.open("rb") as file:
         stream, size = _inflate(file, _checked_size(file), bare)
-        elements = read_partial(stream, reached_pixels, None, bare, list(tags))
+        elements = read_partial(cast(BinaryIO, stream), reached_pixels, None, bare, list(tags))
         remaining = size - stream.tell()
+        if not found and not elements:
+            # pydicom drops all elements when the file ends inside one; the series is named early.
+            stream.seek(0)
+            elements = read_partial(cast(BinaryIO, stream), _is_past_series, None, bare, list(tags))
     is_whole = bool(found) and (found[0] == _UNDEFINED_LENGTH or found[0] <= remaining)
     return elements, is_whole
 
@@ -68,7 +73,7 @@ def read_whole(path: Path, *, bare: bool = False) -> FileDataset:
     """
     with refusing("The file"), path.open("rb") as file:
         stream, _ = _inflate(file, _checked_size(file), bare)
-        return read_partial(stream, None, None, bare, None)
+        return read_partial(cast(BinaryIO, stream), None, None, bare, None)
 
 
 @contextmanager
@@ -102,7 +107,11 @@ def refusing(what: str) -> Iterator[None]:
             raise RefusedSeries(_code(error), f"{what}: {type(error).__name__}.") from None
 
 
-def _checked_size(file: BinaryIO) -> int:
+def _is_past_series(tag: int, _vr: str | None, _length: int) -> bool:
+    return tag > _SERIES_UID_TAG
+
+
+def _checked_size(file: BufferedIOBase) -> int:
     size = file.seek(0, 2)
     file.seek(0)
     if size > MAX_FILE_BYTES:
@@ -112,7 +121,7 @@ def _checked_size(file: BinaryIO) -> int:
     return size
 
 
-def _inflate(file: BinaryIO, size: int, bare: bool) -> tuple[BinaryIO, int]:
+def _inflate(file: BufferedIOBase, size: int, bare: bool) -> tuple[BufferedIOBase, int]:
     """Return the file itself, or an inflated copy whose meta information says so.
 
     pydicom would inflate without a limit, for a header as well: half a megabyte can become
@@ -122,7 +131,9 @@ def _inflate(file: BinaryIO, size: int, bare: bool) -> tuple[BinaryIO, int]:
         RefusedSeries: It inflates too far.
     """
     file.seek(0 if bare else _PREAMBLE_BYTES)
-    meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
+    meta = read_dataset(
+        cast(BinaryIO, file), False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2
+    )
     for tag in list(meta.keys())[:1]:
         meta[tag]  # as pydicom does: fails where the meta information is coded another way
     deflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian

@@ -37,6 +37,9 @@ JITTER_FRACTION = 0.05
 JITTER_MM = 0.1
 """... and in mm; the smaller of both holds, but never less than `DUPLICATE_MM`."""
 
+GAP_TOLERANCE = 0.1
+"""A distance this near to a multiple of the spacing is a gap, as a fraction of the spacing."""
+
 TILT_DEGREES = 0.25
 """Largest angle between the line of the slice corners and the slice normal, degrees."""
 
@@ -122,7 +125,7 @@ def _check_parallel(headers: Sequence[SliceHeader]) -> None:
         )
 
 
-def _check_even(depths_mm: Vector3) -> float:
+def _check_even(depths_mm: np.ndarray) -> float:
     steps = np.diff(depths_mm)
     repeats = int((steps < DUPLICATE_MM).sum())
     if repeats:
@@ -132,24 +135,26 @@ def _check_even(depths_mm: Vector3) -> float:
         )
     # The smallest step starts the estimate because a median may be a gap in a short series.
     spacing = float(np.median(steps[steps < 1.5 * steps.min()]))
-    multiples = np.round(steps / spacing)
-    if multiples.max() > 1 and np.abs(steps / spacing - multiples).max() < 0.1:
-        raise RefusedSeries(
-            ReasonCode.MISSING_SLICES,
-            f"{int(multiples.sum()) - len(steps)} slices are missing among {len(depths_mm)}, "
-            f"{spacing:.3f} mm apart.",
-        )
+    _check_gaps(steps, spacing)
     even = np.linspace(depths_mm[0], depths_mm[-1], len(depths_mm))
-    jitter_mm = max(
-        float(np.abs(depths_mm - even).max()), float(np.abs(steps - np.median(steps)).max())
-    )
+    from_grid, from_spacing = np.abs(depths_mm - even).max(), np.abs(steps - spacing).max()
+    jitter_mm = float(max(from_grid, from_spacing))
     if jitter_mm > max(min(JITTER_FRACTION * spacing, JITTER_MM), DUPLICATE_MM):
         raise RefusedSeries(
             ReasonCode.IRREGULAR_SPACING,
-            f"Slices depart by up to {jitter_mm:.3f} mm from an even distance of "
-            f"{np.median(steps):.3f} mm.",
+            f"Slices depart by up to {jitter_mm:.3f} mm from an even distance of {spacing:.3f} mm.",
         )
     return jitter_mm
+
+
+def _check_gaps(steps: np.ndarray, spacing: float) -> None:
+    multiples = np.round(steps / spacing)
+    if multiples.max() > 1 and np.abs(steps / spacing - multiples).max() < GAP_TOLERANCE:
+        raise RefusedSeries(
+            ReasonCode.MISSING_SLICES,
+            f"{int(multiples.sum()) - len(steps)} slices are missing among {len(steps) + 1}, "
+            f"{spacing:.3f} mm apart.",
+        )
 
 
 def _check_upright(corners_mm: Points, normal: Vector3) -> None:

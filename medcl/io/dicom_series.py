@@ -118,6 +118,8 @@ def _read_plane(
     path: Path, header: SliceHeader
 ) -> tuple[FileDataset, np.ndarray, np.ndarray | None]:
     dataset = read_whole(path, bare=header.is_bare)
+    if "PixelData" not in dataset:
+        raise RefusedSeries(ReasonCode.PIXEL_TRUNCATED, "A slice without pixels.")
     found = slice_header(dataset, is_whole=header.is_whole, is_bare=header.is_bare)
     if found != header:
         raise RefusedSeries(ReasonCode.CHANGED_CONTENT, "A header changed since it was surveyed.")

@@ -11,7 +11,7 @@ References:
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import numpy as np
 from numpy.lib import format as npy
@@ -119,13 +119,13 @@ def _has(archive: zipfile.ZipFile, name: str) -> bool:
 
 def _facts(archive: zipfile.ZipFile, split: str) -> SplitFacts:
     with archive.open(f"{split}_images.npy") as member:
-        shape, dtype = _array_header(member)
+        shape, dtype = _array_header(cast(zipfile.ZipExtFile, member))
     if len(shape) != 4 or min(shape[1:]) < MIN_SLICES or shape[3] in (3, 4):
         raise RefusedSeries(ReasonCode.NOT_3D, f"Images of shape {shape[1:]}.")
     return SplitFacts(split, shape[0], int(np.prod(shape[1:])) * dtype.itemsize)
 
 
-def _array_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+def _array_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     version = npy.read_magic(member)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, is_fortran, dtype = read(member)
@@ -136,15 +136,15 @@ def _array_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.gener
 
 def _rows(archive: zipfile.ZipFile, name: str, start: int, stop: int) -> np.ndarray:
     with archive.open(f"{name}.npy") as member:
-        shape, dtype = _array_header(member)
+        shape, dtype = _array_header(cast(zipfile.ZipExtFile, member))
         stop = min(stop, shape[0])
         row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
-        _skip(member, start * row_bytes)
+        _skip(cast(zipfile.ZipExtFile, member), start * row_bytes)
         content = member.read((stop - start) * row_bytes)
     return np.frombuffer(content, dtype).reshape(stop - start, *shape[1:])
 
 
-def _skip(member: IO[bytes], num_bytes: int) -> None:
+def _skip(member: zipfile.ZipExtFile, num_bytes: int) -> None:
     while num_bytes > 0:
         chunk = member.read(min(num_bytes, _CHUNK_BYTES))
         if not chunk:

@@ -1,8 +1,9 @@
 """NIfTI file ↔ volume or label map, through nibabel."""
 
 import gzip
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -114,7 +115,7 @@ def _read(path: Path) -> tuple[np.ndarray, Affine]:
     with refusing("The file"):
         content = _content(path)
         image = _image(content)
-        array = np.array(image.dataobj)
+        array = np.require(np.asanyarray(image.dataobj), requirements="W")
         affine = _affine(image, array.shape[:3])
     return array.reshape(array.shape[:3]).astype(array.dtype.newbyteorder("=")), affine
 
@@ -127,14 +128,14 @@ def _content(path: Path) -> bytes:
             return _bounded(file)
         with gzip.open(file) as unpacked:
             try:
-                return _bounded(cast(BinaryIO, unpacked))
+                return _bounded(unpacked)
             except EOFError:
                 raise RefusedSeries(
                     ReasonCode.PIXEL_TRUNCATED, "The compressed file ends too early."
                 ) from None
 
 
-def _bounded(file: BinaryIO) -> bytes:
+def _bounded(file: BufferedIOBase) -> bytes:
     """Return all of a file, but stop as soon as it is too large.
 
     Raises:
