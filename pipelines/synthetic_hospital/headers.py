@@ -163,6 +163,7 @@ def _identify(header: Dataset, visit: Visit) -> None:
     header.SpecificCharacterSet = "ISO_IR 192"
     header.PatientName = person.name
     header.PatientID = person.mrn
+    header.IssuerOfPatientID = ISSUER
     header.PatientBirthDate = person.birth.strftime("%Y%m%d")
     header.PatientSex = person.sex
     header.PatientAge = f"{(visit.day - person.birth).days // 365:03d}Y"

@@ -150,12 +150,11 @@ def test_fewer_patients_than_flaws_are_refused(tmp_path):
         write_hospital(tmp_path, patients=8, seed=5)
 
 
-def test_labels_find_their_patients_by_record_number_alone(hospital):
+def test_labels_name_patients_as_the_headers_do(hospital):
     with hospital.labels_csv.open() as file:
-        labelled = {row["patient_id"] for row in csv.DictReader(file)}
+        labelled = {(row["issuer"], row["patient_id"]) for row in csv.DictReader(file)}
     found = set()
     for study in hospital.archive.glob("*_SYN*/*"):
         one = pydicom.dcmread(next(path for path in study.rglob("*") if path.is_file()))
-        assert "IssuerOfPatientID" not in one
-        found.add(one.PatientID)
+        found.add((one.IssuerOfPatientID, one.PatientID))
     assert found == labelled
