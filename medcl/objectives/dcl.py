@@ -61,7 +61,6 @@ def dcl(
         if excluded is not None:
             hidden = hidden | excluded
         told = ~hidden.all(dim=1)
-        hidden = hidden & told[:, None]  # a row of -inf alone has no gradient but NaN
         spread = logits.masked_fill(hidden, -math.inf).logsumexp(dim=1)
         pull = logits.diagonal(rows // 2).tile(2)
         return torch.where(told, spread - pull, 0.0).mean()
