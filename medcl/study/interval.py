@@ -7,8 +7,8 @@ the variance from seeds alone, ``V_P`` from patients alone and ``V_SP`` from bot
     V_SP = a + b + 3 ab,    V_S = a + ab,    V_P = b + ab,    so  a + b + ab = V_S + V_P - ab
 
 with ``ab = V_SP - V_S - V_P``. The deviations of the joint resamples are scaled to that variance,
-which keeps their skewness, and widened by Student's t for the seeds' part, which few seeds
-estimate badly (Satterthwaite's degrees of freedom).
+which keeps their skewness; the seeds' own part ``a``, which few seeds estimate badly, counts by the
+square of Student's t over the normal quantile (Howe 1974).
 
 Legend: S seeds, R resamples, T = 1 + R: all cases, then each resample.
 """
@@ -107,9 +107,6 @@ class Intervals:
         if v_joint == 0:
             return 1.0
         both = float(np.clip(v_joint - v_seeds - v_patients, 0, min(v_seeds, v_patients)))
-        variance = v_seeds + v_patients - both
-        share = (v_seeds - both) / variance
-        freedom = (num_seeds - 1) / share**2 if share > 1e-6 else np.inf
         upper = (1 + self.level) / 2
-        widening = stats.t.ppf(upper, freedom) / stats.norm.ppf(upper)
-        return float(np.sqrt(variance / v_joint) * widening)
+        widening = stats.t.ppf(upper, num_seeds - 1) / stats.norm.ppf(upper)
+        return float(np.sqrt((v_patients + widening**2 * (v_seeds - both)) / v_joint))

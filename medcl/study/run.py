@@ -71,7 +71,7 @@ def run_grid(
                 settle(Outcome(cell, "reused"))
                 continue
             pending[executor.submit(run_cell, cell)] = cell
-            _collect(pending, folder, marks, settle, timeout=0)
+            _collect(pending, folder, marks, settle, timeout=0.0)
         while pending:
             _collect(pending, folder, marks, settle, timeout=None)
     except BaseException:
