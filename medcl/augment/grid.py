@@ -13,7 +13,7 @@ class ViewGrid:
     """Size and spacing of every view of a policy.
 
     Attributes:
-        size_voxels: Voxels along patient right → left, posterior → anterior, inferior → superior.
+        size_voxels: Voxels along patient left → right, posterior → anterior, inferior → superior.
         spacing_mm: Distance in mm between voxel centres along the same axes.
 
     Example:
