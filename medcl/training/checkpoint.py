@@ -15,9 +15,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # noqa: TID251 - only the name of torch's refusal
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,6 +31,23 @@ _NAME = re.compile(r"step-(\d{9})\.pt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What a run was started with; it resumes with nothing else.
+
+    Attributes:
+        settings: What decides the result, as JSON values.
+        catalogue_digest: Digest of the rows of all volumes the batches are drawn from.
+        policy_hash: Hash of the view policy.
+        ledger_json: Which patients the encoder sees.
+    """
+
+    settings: Mapping[str, object]
+    catalogue_digest: str
+    policy_hash: str
+    ledger_json: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
     """All that a run needs to go on exactly where it was.
 
@@ -38,19 +56,13 @@ class Checkpoint:
         model: State of the method: encoder, projector, and momentum encoder or queue where it has
             them.
         optimizer: State of the optimiser.
-        settings: What decides the result, as JSON values.
-        store_digest: Digest of the catalogue the batches are drawn from.
-        policy_hash: Hash of the view policy.
-        ledger_json: Which patients the encoder has seen.
+        origin: What the run was started with.
     """
 
     step: int
     model: dict[str, torch.Tensor]
-    optimizer: dict[str, object]
-    settings: Mapping[str, object]
-    store_digest: str
-    policy_hash: str
-    ledger_json: str | None = None
+    optimizer: dict[str, Any]
+    origin: Origin
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -66,8 +78,13 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         The path of the new file.
     """
     target = folder / f"step-{checkpoint.step:09d}.pt"
-    content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
-    content |= {"settings": json.dumps(checkpoint.settings, sort_keys=True), "format": FORMAT}
+    content = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "model": checkpoint.model,
+        "optimizer": checkpoint.optimizer,
+        "origin": json.dumps(asdict(checkpoint.origin), sort_keys=True),
+    }
     with files.atomic_path(target) as path:
         torch.save(content, path)
         # The checksum goes first: a file that is there always has one.
@@ -123,28 +140,28 @@ def load(path: Path, *, device: torch.device) -> Checkpoint:
         raise CheckpointError("A checkpoint must hold tensors and plain values only.") from None
     if content.pop("format", None) != FORMAT:
         raise CheckpointError(f"The checkpoint must be of format {FORMAT}.")
-    return Checkpoint(**content | {"settings": json.loads(content["settings"])})
+    return Checkpoint(**content | {"origin": Origin(**json.loads(content["origin"]))})
 
 
-def require_same_run(checkpoint: Checkpoint, current: Checkpoint) -> None:
+def require_same_run(checkpoint: Checkpoint, origin: Origin) -> None:
     """Refuse to go on with anything but the run that was stopped.
 
     Args:
         checkpoint: What was loaded.
-        current: What the run would save now, before its first step.
+        origin: What is asked for now.
 
     Raises:
-        CheckpointError: Settings, store or policy differ; the sentence names what does.
+        CheckpointError: Settings, volumes or policy differ; the sentence names what does.
     """
-    names = sorted({*checkpoint.settings, *current.settings})
+    before, now = checkpoint.origin.settings, origin.settings
     differing = [
-        f"{name} (was {checkpoint.settings.get(name)!r}, is {current.settings.get(name)!r})"
-        for name in names
-        if checkpoint.settings.get(name) != current.settings.get(name)
+        f"{name} (was {before.get(name)!r}, is {now.get(name)!r})"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
     ]
-    if checkpoint.store_digest != current.store_digest:
-        differing.append("the volumes of the store")
-    if checkpoint.policy_hash != current.policy_hash:
+    if checkpoint.origin.catalogue_digest != origin.catalogue_digest:
+        differing.append("the selected volumes")
+    if checkpoint.origin.policy_hash != origin.policy_hash:
         differing.append("the view policy")
     if differing:
         raise CheckpointError(

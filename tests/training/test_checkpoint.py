@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,22 +9,26 @@ from torch import nn
 
 from medcl.errors import CheckpointError, CorruptionError
 from medcl.training import checkpoint as checkpoints
-from medcl.training.checkpoint import Checkpoint
+from medcl.training.checkpoint import Checkpoint, Origin
 
 CPU = torch.device("cpu")
 
 
-def make(step=1, **changes):
-    content = {
-        "step": step,
-        "model": {"weight": torch.full((2, 3), float(step))},
-        "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0.1}]},
-        "settings": {"steps": 9, "learning_rate": 0.1},
-        "store_digest": "a" * 64,
-        "policy_hash": "b" * 16,
-        "ledger_json": "{}",
-    }
-    return Checkpoint(**content | changes)
+ORIGIN = Origin(
+    settings={"steps": 9, "learning_rate": 0.1},
+    catalogue_digest="a" * 64,
+    policy_hash="b" * 16,
+    ledger_json="{}",
+)
+
+
+def make(step=1):
+    return Checkpoint(
+        step=step,
+        model={"weight": torch.full((2, 3), float(step))},
+        optimizer={"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0.1}]},
+        origin=ORIGIN,
+    )
 
 
 def test_what_is_saved_comes_back(tmp_path):
@@ -31,9 +36,8 @@ def test_what_is_saved_comes_back(tmp_path):
     loaded = checkpoints.load_latest(tmp_path, device=CPU)
     assert loaded.step == 7
     assert torch.equal(loaded.model["weight"], torch.full((2, 3), 7.0))
-    assert loaded.settings == {"steps": 9, "learning_rate": 0.1}
+    assert loaded.origin == ORIGIN
     assert loaded.optimizer["param_groups"] == [{"lr": 0.1}]
-    assert (loaded.store_digest, loaded.policy_hash) == ("a" * 64, "b" * 16)
 
 
 def test_an_empty_folder_has_no_checkpoint(tmp_path):
@@ -126,17 +130,17 @@ def test_another_format_is_refused(tmp_path):
     [
         ({"settings": {"steps": 9, "learning_rate": 0.2}}, r"learning_rate \(was 0.1, is 0.2\)"),
         ({"settings": {"steps": 9}}, r"learning_rate \(was 0.1, is None\)"),
-        ({"store_digest": "c" * 64}, "volumes of the store"),
+        ({"catalogue_digest": "c" * 64}, "selected volumes"),
         ({"policy_hash": "c"}, "view policy"),
     ],
 )
 def test_another_run_is_not_resumed(changes, sentence):
     with pytest.raises(CheckpointError, match=sentence):
-        checkpoints.require_same_run(make(), make(**changes))
+        checkpoints.require_same_run(make(), replace(ORIGIN, **changes))
 
 
 def test_the_same_run_is_resumed():
-    checkpoints.require_same_run(make(), make(step=0))
+    checkpoints.require_same_run(make(), replace(ORIGIN, ledger_json="{}"))
 
 
 def test_another_architecture_is_refused_with_counts():
@@ -165,7 +169,8 @@ from medcl.training import checkpoint as checkpoints
 folder = pathlib.Path(sys.argv[1])
 def make(step):
     return checkpoints.Checkpoint(step=step, model={"w": torch.zeros(4)}, optimizer={},
-        settings={}, store_digest="", policy_hash="")
+        origin=checkpoints.Origin(
+            settings={}, catalogue_digest="", policy_hash="", ledger_json=""))
 checkpoints.save(folder, make(1))
 write = files.write_bytes
 def write_then_die(*args):

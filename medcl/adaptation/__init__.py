@@ -1,0 +1,1 @@
+"""Few labels: frozen features and probes, fine-tuning for classification and segmentation."""

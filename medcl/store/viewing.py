@@ -1,0 +1,65 @@
+"""From the catalogue to views: the geometry that views are drawn from, the voxels they need."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medcl.augment.source import Source
+from medcl.geometry.boxes import Box
+from medcl.store.rows import VolumeRow
+from medcl.store.store import Store
+
+Content = tuple[np.ndarray, np.ndarray | None]
+"""Voxels ``(C, x, y, z)`` of a box in the volume's unit, and where they were measured."""
+
+
+def source_of(row: VolumeRow) -> Source:
+    """Return what drawing views needs to know about a volume.
+
+    Args:
+        row: The volume in the catalogue.
+
+    Returns:
+        Its geometry, and the 1 % and 99 % quantiles as its range.
+    """
+    return Source(
+        key=row.key,
+        shape=row.shape,
+        affine=row.affine,
+        low=row.statistics.p01,
+        high=row.statistics.p99,
+    )
+
+
+def read_boxes(store: Store, key: str, boxes: Sequence[Box]) -> list[Content]:
+    """Return the contents of several boxes of one volume.
+
+    Two views of a volume overlap much; where one box around all of them holds fewer voxels than
+    they do together, that one is read and cut.
+
+    Args:
+        store: Where the volume is.
+        key: Of the volume.
+        boxes: At least one.
+
+    Returns:
+        One content per box, in their order.
+    """
+    around = _around(boxes)
+    if around.num_voxels >= sum(box.num_voxels for box in boxes):
+        return [(store.read_box(key, box), store.read_validity(key, box)) for box in boxes]
+    voxels, validity = store.read_box(key, around), store.read_validity(key, around)
+    cuts = [_relative(box, around).slices for box in boxes]
+    return [(voxels[:, *cut], None if validity is None else validity[cut]) for cut in cuts]
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    lower = np.min([box.lower for box in boxes], axis=0).tolist()
+    upper = np.max([box.upper for box in boxes], axis=0).tolist()
+    return Box((lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2]))
+
+
+def _relative(box: Box, around: Box) -> Box:
+    lower = (np.asarray(box.lower) - around.lower).tolist()
+    upper = (np.asarray(box.upper) - around.lower).tolist()
+    return Box((lower[0], lower[1], lower[2]), (upper[0], upper[1], upper[2]))

@@ -1,0 +1,147 @@
+"""Batches of view pairs: drawn ahead, read by threads, rendered where training runs."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from medcl.augment import views
+from medcl.augment.policy import Policy
+from medcl.augment.views import Drawn
+from medcl.geometry.boxes import Box
+from medcl.methods.pairing import patient_ids
+from medcl.shapes import PatientIds, Views
+from medcl.store.rows import VolumeRow
+from medcl.store.store import Store
+from medcl.store.viewing import Content, read_boxes, source_of
+from medcl.training.sampler import PatientSampler
+
+NUM_VIEWS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Batch:
+    """What one process works on in one step, as read from the store.
+
+    Attributes:
+        step: Steps taken before.
+        rows: Volumes of distinct patients.
+        drawn: Parameters of the first and of the second views.
+        contents: Per row, what each of its views needs.
+    """
+
+    step: int
+    rows: list[VolumeRow]
+    drawn: tuple[Drawn, Drawn]
+    contents: list[list[Content]]
+
+    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds]:
+        """Return both views of each row and the ids of the patients, on a device."""
+        first, second = (self._render(view, device) for view in range(NUM_VIEWS))
+        ids = patient_ids([row.patient_key for row in self.rows])
+        return first, second, ids.to(device)
+
+    def _render(self, view: int, device: torch.device) -> Views:
+        voxels = [content[view][0] for content in self.contents]
+        validity = [content[view][1] for content in self.contents]
+        rendered, _mask = views.render(self.drawn[view], voxels, validity, device=device)
+        return rendered
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _DrawnPair:
+    """Both views of some rows, and per row the boxes they need."""
+
+    drawn: tuple[Drawn, Drawn]
+    boxes: list[tuple[Box, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Pending:
+    """A batch whose parts are being read."""
+
+    step: int
+    rows: list[VolumeRow]
+    drawn: "Future[_DrawnPair]"
+    jobs: list["Future[list[Content]]"]
+
+    def result(self) -> Batch:
+        """Return the batch once every part has been read."""
+        return Batch(
+            step=self.step,
+            rows=self.rows,
+            drawn=self.drawn.result().drawn,
+            contents=[job.result() for job in self.jobs],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class BatchReader:
+    """Reads the batches of coming steps while a step is computed.
+
+    Which batches and which views they are depends on sampler, policy and seed only, never on the
+    number of threads or on how far ahead they read.
+
+    Attributes:
+        store: Where the voxels are.
+        policy: How views are drawn.
+        sampler: Which volumes stand in a batch.
+        rows: The part of each batch that is this process's.
+        seed: Of the views.
+        workers: Threads.
+        prefetch_steps: Batches read ahead.
+    """
+
+    store: Store
+    policy: Policy
+    sampler: PatientSampler
+    rows: slice
+    seed: int
+    workers: int
+    prefetch_steps: int
+
+    @contextmanager
+    def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
+        """Give the batches of steps ``start`` to ``stop - 1``; threads end with the block.
+
+        Args:
+            start: First step.
+            stop: Step after the last.
+
+        Yields:
+            Batches in the order of steps.
+        """
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="medcl-read")
+        try:
+            yield self._in_order(pool, start, stop)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _in_order(self, pool: ThreadPoolExecutor, start: int, stop: int) -> Iterator[Batch]:
+        ahead: deque[_Pending] = deque()
+        for step in range(start, stop):
+            while len(ahead) <= self.prefetch_steps and step + len(ahead) < stop:
+                ahead.append(self._begin(pool, step + len(ahead)))
+            yield ahead.popleft().result()
+
+    def _begin(self, pool: ThreadPoolExecutor, step: int) -> _Pending:
+        rows = self.sampler.batch(step)[self.rows]
+        drawn = pool.submit(self._draw, rows, step)
+        jobs = [pool.submit(self._read, drawn, place) for place in range(len(rows))]
+        return _Pending(step=step, rows=rows, drawn=drawn, jobs=jobs)
+
+    def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnPair:
+        sources = [source_of(row) for row in rows]
+        first, second = (
+            views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
+            for view in range(NUM_VIEWS)
+        )
+        boxes = zip(views.boxes(first), views.boxes(second), strict=True)
+        return _DrawnPair(drawn=(first, second), boxes=list(boxes))
+
+    def _read(self, drawn: "Future[_DrawnPair]", place: int) -> list[Content]:
+        pair = drawn.result()
+        return read_boxes(self.store, pair.drawn[0].sources[place].key, pair.boxes[place])

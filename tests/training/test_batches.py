@@ -1,0 +1,108 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from medcl.augment import views
+from medcl.errors import InputError
+from medcl.store.viewing import source_of
+from medcl.training.batches import BatchReader
+from medcl.training.sampler import PatientSampler
+
+CPU = torch.device("cpu")
+
+
+def reader(store, policy, *, rows=slice(0, 4), workers=1, prefetch_steps=1):
+    return BatchReader(
+        store=store,
+        policy=policy,
+        sampler=PatientSampler(store.rows(), batch_size=4, seed=3),
+        rows=rows,
+        seed=3,
+        workers=workers,
+        prefetch_steps=prefetch_steps,
+    )
+
+
+def rendered(reader, start=0, stop=3):
+    with reader.batches(start, stop) as batches:
+        return [batch.render(CPU) for batch in batches]
+
+
+def test_views_do_not_depend_on_threads_or_on_reading_ahead(store, policy):
+    one = rendered(reader(store, policy))
+    many = rendered(reader(store, policy, workers=4, prefetch_steps=5))
+    assert len(one) == len(many) == 3
+    for first, second in zip(one, many, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_run_that_starts_later_gets_the_same_batches(store, policy):
+    whole = rendered(reader(store, policy), 0, 3)
+    rest = rendered(reader(store, policy), 2, 3)
+    assert all(torch.equal(a, b) for a, b in zip(whole[2], rest[0], strict=True))
+
+
+def test_shares_of_processes_make_up_the_batch(store, policy):
+    ((a, b, ids),) = rendered(reader(store, policy), 0, 1)
+    parts = [rendered(reader(store, policy, rows=r), 0, 1)[0] for r in (slice(0, 2), slice(2, 4))]
+    assert torch.equal(a, torch.cat([part[0] for part in parts]))
+    assert torch.equal(b, torch.cat([part[1] for part in parts]))
+    assert torch.equal(ids, torch.cat([part[2] for part in parts]))
+
+
+def test_views_are_those_of_the_policy_read_one_by_one(store, policy):
+    with reader(store, policy).batches(5, 6) as batches:
+        (batch,) = batches
+    drawn = views.draw(policy, [source_of(batch.rows[2])], seed=3, step=5, view=1)
+    voxels = store.read_box(batch.rows[2].key, views.boxes(drawn)[0])
+    alone, _ = views.render(drawn, [voxels], [None], device=CPU)
+    assert torch.allclose(batch.render(CPU)[1][2], alone[0], atol=1e-6)
+
+
+def test_two_views_differ(store, policy):
+    ((a, b, _),) = rendered(reader(store, policy), 0, 1)
+    assert not torch.equal(a, b)
+
+
+def test_batches_are_read_while_the_one_before_is_used(store, policy, monkeypatch):
+    began, read_box = [], store.read_box
+    monkeypatch.setattr(store, "read_box", lambda key, box: began.append(key) or read_box(key, box))
+    with reader(store, policy, prefetch_steps=2).batches(0, 3) as batches:
+        next(batches)
+        deadline = time.monotonic() + 10
+        while len(began) < 3 * 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(began) >= 3 * 4
+
+
+def test_no_more_is_read_ahead_than_asked(store, policy, monkeypatch):
+    began, read_box = [], store.read_box
+    monkeypatch.setattr(store, "read_box", lambda key, box: began.append(key) or read_box(key, box))
+    with reader(store, policy, prefetch_steps=1).batches(0, 9) as batches:
+        next(batches)
+        time.sleep(0.3)
+        assert len(set(began)) <= 2 * 4
+
+
+def test_threads_end_with_the_block(store, policy):
+    with reader(store, policy, workers=3).batches(0, 100) as batches:
+        next(batches)
+    assert not [t for t in threading.enumerate() if t.name.startswith("medcl-read")]
+
+
+def test_a_volume_that_cannot_be_read_stops_the_run(store, policy, monkeypatch):
+    def gone(_key, _box):
+        raise InputError("gone")
+
+    monkeypatch.setattr(store, "read_box", gone)
+    with reader(store, policy).batches(0, 1) as batches, pytest.raises(InputError, match="gone"):
+        next(batches)
+
+
+def test_unmeasured_voxels_are_passed_on(store, policy, monkeypatch):
+    monkeypatch.setattr(store, "read_validity", lambda _key, box: np.zeros(box.shape, bool))
+    ((a, _, _),) = rendered(reader(store, policy), 0, 1)
+    assert (a == -1).all()
