@@ -32,6 +32,10 @@ def add(
     store: StoreOption,
     name: Annotated[str, typer.Option("--name", help="Name of the label set.")],
     key_file: KeyFile = Path("secret.key"),
+    source: Annotated[
+        Path | None,
+        typer.Option("--source", help="Folder that was ingested, if labels name files in it."),
+    ] = None,
     splits: Annotated[
         Path | None,
         typer.Option("--splits", help="CSV of columns file, split: which map is in which split."),
@@ -47,6 +51,7 @@ def add(
             store=store,
             name=name,
             key_file=key_file,
+            source=source,
             splits=splits,
             progress=output.progress,
         )
