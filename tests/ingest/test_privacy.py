@@ -58,6 +58,8 @@ def canaries(write: Write, tmp_path: Path) -> Path:
         path.write_bytes(bad)
     short = write("CANARYPATH_short", 4, **{**ids, "series_uid": "87.65.43.5"}, file_names=names)
     short[1].write_bytes(short[1].read_bytes()[:-9])
+    cut = write("CANARYPATH_cut", 5, **{**ids, "series_uid": "87.65.43.6"}, file_names=names)
+    cut[3].write_bytes(cut[3].read_bytes().split(b"\x28\x00\x10\x00")[0] + b"\x28\x00\x10")
     text = "CANARYNAME was here " * 20
     (tmp_path / "archive" / "CANARYPATH.txt").write_text(text)
     (tmp_path / "archive" / "CANARYPATH.dcm").write_bytes(bytes(128) + b"DICM" + text.encode())
