@@ -20,9 +20,10 @@ p.caution { color: #555; font-size: .93rem; margin: .4rem 0; }
 img { max-width: 100%; height: auto; display: block; margin: .5rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .32rem 1.1rem .32rem 0; border-bottom: 1px solid #eee;
+th, td { text-align: left; padding: .32rem 1rem .32rem 0; border-bottom: 1px solid #eee;
   vertical-align: top; }
 th { font-weight: 600; border-bottom: 2px solid #bbb; }
+td + td { white-space: nowrap; }
 td.number { text-align: right; }
 tr.first td { border-top: 1px solid #bbb; }
 pre { background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem;

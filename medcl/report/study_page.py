@@ -76,7 +76,7 @@ def results_table(result: LabelEfficiency) -> str:
     for curve in result.curves:
         groups.append(len(rows))
         rows += [_row(curve, point) for point in curve.points]
-    header = ["method", "labelled patients", f"{METRIC_NAMES[result.metric]} [interval]", "seeds"]
+    header = ["method", "labelled", f"{METRIC_NAMES[result.metric]} [interval]", "seeds"]
     return page.table([*header, against, ""], rows, new_group=groups)
 
 

@@ -14,7 +14,7 @@ Adaptation = Literal["probe", "finetune", "frozen", "voxels"]
 encoder; logistic regression on the voxels, without any encoder."""
 
 _LABELS: Mapping[str, str] = {
-    "probe": "frozen features + logistic regression",
+    "probe": "linear probe",
     "finetune": "fine-tuned",
     "frozen": "frozen encoder",
     "voxels": "raw voxels + logistic regression",

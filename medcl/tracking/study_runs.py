@@ -59,6 +59,15 @@ def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: s
     return run_ids
 
 
+def chart_link(tracker: Tracker) -> str:
+    """Return the part of MLflow's address, after the server's, that opens the curves as charts.
+
+    Without it MLflow's interface may open on its pages for language models.
+    """
+    experiment = tracker.experiment(CURVES)
+    return f"/#/experiments/{experiment}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+
+
 def log_cells(tracker: Tracker, scores: Sequence[Scored], *, study: str) -> int:
     """Make one parent run for the study and one child per cell; a known cell is left alone.
 

@@ -16,7 +16,7 @@ import pytest
 
 from medcl.errors import RequestError
 from medcl.tracking.environment import SWITCHES, connect
-from medcl.tracking.study_runs import log_cells, log_curves, log_summary
+from medcl.tracking.study_runs import chart_link, log_cells, log_curves, log_summary
 from medcl.tracking.tracker import Measurement, Tracker
 
 
@@ -51,6 +51,12 @@ def test_a_rebuild_replaces_the_curves_and_leaves_other_studies(tracker: Tracker
     assert not set(first) & set(second)
     assert {run.info.run_id for run in tracker.find(experiment, study="other")} == set(other)
     assert len(history(tracker, second[0], "auc_mean")) == 2
+
+
+def test_the_link_opens_the_charts_of_the_curves(tracker: Tracker) -> None:
+    experiment = tracker.experiment("label-efficiency")
+    assert chart_link(tracker).startswith(f"/#/experiments/{experiment}/runs?")
+    assert "compareRunsMode=CHART" in chart_link(tracker)
 
 
 def test_each_cell_is_a_child_and_only_once(tracker: Tracker, scores) -> None:
