@@ -90,7 +90,9 @@ def test_store_export_labels_export_report_pass_on_their_words(stage, medcl_comm
     assert exported.calls == [((Path("s"),), {"key": "k", "target": Path("o.nii.gz")})]
 
     added = stage("labels", "add")
-    medcl_command("labels", "add", "l.csv", "--store", "s", "--name", "n", "--splits", "a")
+    medcl_command(
+        "labels", "add", "l.csv", "--store", "s", "--name", "n", "--source", "a", "--splits", "b"
+    )
     (arguments, keywords), *_ = added.calls
     assert arguments == (Path("l.csv"),)
     keywords.pop("progress")
@@ -98,7 +100,8 @@ def test_store_export_labels_export_report_pass_on_their_words(stage, medcl_comm
         "store": Path("s"),
         "name": "n",
         "key_file": Path("secret.key"),
-        "splits": Path("a"),
+        "source": Path("a"),
+        "splits": Path("b"),
     }
 
     delivered = stage("export")
