@@ -224,14 +224,14 @@ def test_unmeasured_voxels_are_flagged_and_leak_nothing(bench):
 
 def test_a_coarser_grid_averages_instead_of_aliasing(bench):
     shape = (60, 60, 60)
-    stripes = np.where(np.arange(60) % 2, 500, -500)[None, :, None, None]
+    stripes = np.where((np.arange(60) + 1) // 2 % 2, 500, -500)[None, :, None, None]
     volume = np.broadcast_to(stripes, (1, *shape)).astype(np.float32)
     grid = ViewGrid(size_voxels=(12, 12, 12), spacing_mm=(4.0,) * 3)
     views, mask = bench.rendered(
         plain(policy_of(grid), [bench.source_of(shape, np.eye(4))]), [volume]
     )
     assert mask.all()
-    assert np.abs(values(views)).max() < 20
+    assert np.abs(values(views)).max() < 40
 
 
 def test_prefiltering_keeps_flat_tissue_flat_up_to_the_edge(bench):

@@ -104,6 +104,15 @@ def test_blur_is_the_gaussian_of_scipy_in_mm():
     assert blurred.sum().item() == pytest.approx(1000, rel=1e-4)
 
 
+def test_a_wide_blur_in_the_batch_changes_no_narrow_one():
+    views = torch.rand(2, 1, 12, 12, 12)
+    setting = Setting(spacing_mm=(1.0,) * 3, seeds=(1, 2))
+    blur = Blur(sigma_mm=(0.0, 3.0))
+    both = blur.apply(views, {"sigma_mm": torch.tensor([[0.6], [3.0]])}, setting)
+    alone = blur.apply(views[:1], {"sigma_mm": torch.tensor([[0.6]])}, setting)
+    assert torch.equal(both[:1], alone)
+
+
 def test_gamma_keeps_the_order_and_both_ends_of_the_range():
     ramp = torch.linspace(0, 1, 60).reshape(1, 1, 60, 1, 1)
     bent = Gamma(exponent=(0.5, 2.0)).apply(ramp, {"exponent": torch.tensor([[1.3]])}, SETTING)

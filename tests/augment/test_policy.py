@@ -14,7 +14,7 @@ from medcl.augment.gain import Gain, Gamma
 from medcl.augment.grid import ViewGrid
 from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
-from medcl.augment.policy import Policy, check_policy, require_safe
+from medcl.augment.policy import Policy, _numbers, check_policy, require_safe
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
@@ -160,6 +160,7 @@ def test_the_hash_depends_on_every_number_but_not_on_how_it_is_written():
     assert Policy.from_json(content).hash == policy.hash
     content["transforms"][1]["max_degrees"] = 10.5
     assert Policy.from_json(content).hash != policy.hash
+    assert json.dumps(_numbers({"a": [10, "x"]})) == json.dumps({"a": [10.0, "x"]})
 
 
 @pytest.mark.parametrize(
