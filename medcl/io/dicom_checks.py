@@ -34,7 +34,7 @@ Check = Callable[[SliceHeader], str | None]
 def _pixel_truncated(header: SliceHeader) -> str | None:
     if header.is_whole or header.sop_class not in {*_CLASSIC, ""} or not header.modality:
         return None
-    return "The file ends before its pixels do."
+    return "The file is cut or damaged before the end of its pixels."
 
 
 def _not_image(header: SliceHeader) -> str | None:

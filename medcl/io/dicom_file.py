@@ -33,7 +33,8 @@ def read_elements(
         bare: The file has no preamble; it is parsed nevertheless.
 
     Returns:
-        The elements, and False where the file has no pixels or ends before they do.
+        The elements, as far as they can be read, and False where the file has no pixels or is cut
+        or damaged before their end.
 
     Raises:
         RefusedSeries: The file is too large, inflates too far, or cannot be parsed.
@@ -48,14 +49,18 @@ def read_elements(
 
     with refusing("The header"), path.open("rb") as file:
         stream, size = _inflate(file, _checked_size(file), bare)
-        elements = read_partial(cast(BinaryIO, stream), reached_pixels, None, bare, list(tags))
+        try:
+            elements = read_partial(cast(BinaryIO, stream), reached_pixels, None, bare, list(tags))
+        except (OSError, EOFError, ValueError, NotImplementedError, RecursionError):
+            elements = None
         remaining = size - stream.tell()
         if not found and not elements:
-            # pydicom drops all elements when the file ends inside one; the series is named early.
+            # A file cut or damaged inside one element loses them all; the series is named early,
+            # and a series must not pass for whole because one of its files lost its name.
             stream.seek(0)
             elements = read_partial(cast(BinaryIO, stream), _is_past_series, None, bare, list(tags))
     is_whole = bool(found) and (found[0] == _UNDEFINED_LENGTH or found[0] <= remaining)
-    return elements, is_whole
+    return cast(FileDataset, elements), is_whole
 
 
 def read_whole(path: Path, *, bare: bool = False) -> FileDataset:

@@ -62,7 +62,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.GANTRY_TILT: "The slices slide sideways: the gantry was tilted.",
     ReasonCode.RESCALE_MISSING: "A CT without the numbers that turn stored values into HU.",
     ReasonCode.SUV_INPUT_MISSING: "A PET whose values are in no unit that medcl can use.",
-    ReasonCode.PIXEL_TRUNCATED: "The file ends before its pixels do.",
+    ReasonCode.PIXEL_TRUNCATED: "A file is cut or damaged before the end of its pixels.",
     ReasonCode.DECODE_FAILED: "The file is damaged: its header or pixels cannot be decoded.",
     ReasonCode.IMPLAUSIBLE_RANGE: "The values cannot be what the header says they are.",
     ReasonCode.LIMIT_EXCEEDED: "The file asks for more memory or size than the limits allow.",

@@ -14,6 +14,12 @@ from medcl.volume import Volume
 SLICES = 5
 
 
+def cut_inside_sequence(content: bytes) -> bytes:
+    """A file that ends inside a sequence of undefined length, where pydicom drops all elements."""
+    head = content.split(b"\xe0\x7f\x10\x00")[0]
+    return head + b"\x40\x00\x75\x02SQ\0\0" + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4
+
+
 @pytest.fixture
 def keyring() -> Keyring:
     return Keyring(bytes(range(32)))
@@ -53,7 +59,7 @@ def archive(tmp_path: Path, write: Callable[..., list[Path]]) -> Path:
     short = write("short", 6)[4]
     short.write_bytes(short.read_bytes()[:-20])
     headless = write("headless", 7)[4]
-    headless.write_bytes(headless.read_bytes().split(b"\x28\x00\x10\x00")[0] + b"\x28\x00\x10")
+    headless.write_bytes(cut_inside_sequence(headless.read_bytes()))
     write("screen", 8, extra={"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"})
     mark = pydicom.dcmread(write("scout", 9)[0])
     mark.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]

@@ -16,6 +16,7 @@ from medcl.ingest.identity import Keyring, is_junk_id
 from medcl.ingest.outcome import Accepted, Technical
 from medcl.io.dicom_series import read_series
 from medcl.io.refusal import RefusedSeries
+from tests.ingest.conftest import cut_inside_sequence
 
 Write = Callable[..., list[Path]]
 CANARIES = ("CANARYNAME", "CANARYPATH", "CANARYPRIVATE", "CANARYNESTED", "CANARYTEXT", "87.65.43")
@@ -59,7 +60,7 @@ def canaries(write: Write, tmp_path: Path) -> Path:
     short = write("CANARYPATH_short", 4, **{**ids, "series_uid": "87.65.43.5"}, file_names=names)
     short[1].write_bytes(short[1].read_bytes()[:-9])
     cut = write("CANARYPATH_cut", 5, **{**ids, "series_uid": "87.65.43.6"}, file_names=names)
-    cut[3].write_bytes(cut[3].read_bytes().split(b"\x28\x00\x10\x00")[0] + b"\x28\x00\x10")
+    cut[3].write_bytes(cut_inside_sequence(cut[3].read_bytes()))
     text = "CANARYNAME was here " * 20
     (tmp_path / "archive" / "CANARYPATH.txt").write_text(text)
     (tmp_path / "archive" / "CANARYPATH.dcm").write_bytes(bytes(128) + b"DICM" + text.encode())

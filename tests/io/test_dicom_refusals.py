@@ -184,7 +184,8 @@ def test_a_deeply_nested_header_ends_in_a_code_or_a_volume(write: Write, ct: Vol
     try:
         assert read_series(paths).volume.shape == ct.shape
     except RefusedSeries as found:
-        assert found.code == ReasonCode.DECODE_FAILED  # noqa: PT017
+        codes = (ReasonCode.DECODE_FAILED, ReasonCode.PIXEL_TRUNCATED)
+        assert found.code in codes  # noqa: PT017
 
 
 def test_every_code_has_one_sentence() -> None:
