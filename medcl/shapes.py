@@ -2,8 +2,8 @@
 
 ```
 B  views in a batch          C  channels
-X  patient right → left side Y  posterior → anterior     Z  inferior → superior (voxel axes;
-                                                         RAS+ in world coordinates)
+X, Y, Z  voxel axes; world coordinates are RAS+ mm: left → right, posterior → anterior,
+         inferior → superior
 N  pairs in a batch          E  embedding dimensions
 M  rows in a loss (2N)       F  features
 K  classes                   P  points
