@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from medcl.adaptation.cases import ClassificationTask
 from medcl.adaptation.finetune_classification import finetune_classification
 from medcl.adaptation.recipe import FinetuneRecipe
+from medcl.encoders.residual import residual
 from medcl.errors import LeakageError, MedclError, RequestError
 
 CPU = torch.device("cpu")
@@ -54,8 +55,10 @@ def test_the_encoder_passed_in_is_left_as_it_was(finetune, encoder):
     assert not torch.equal(state(result.encoder), before)
 
 
-def test_a_frozen_encoder_keeps_every_bit(finetune, encoder):
-    result = finetune(recipe=replace(RECIPE, steps=4, encoder_rate=0.0, weight_decay=0.1))
+@pytest.mark.parametrize("norm", ["group", "batch"])
+def test_a_frozen_encoder_keeps_every_bit(finetune, norm):
+    encoder = residual(width=8, norm=norm)
+    result = finetune(encoder, recipe=replace(RECIPE, steps=4, encoder_rate=0.0, weight_decay=0.1))
     assert torch.equal(state(result.encoder), state(encoder))
     assert result.head.weight.abs().max() > 0
     assert all(parameter.requires_grad for parameter in result.encoder.parameters())
