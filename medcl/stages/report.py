@@ -17,7 +17,7 @@ from medcl.study.curves import LabelEfficiency, label_efficiency
 from medcl.study.scores import Scored, load_scores
 from medcl.study.verdict import METRIC_NAMES, ranged, signed, verdict
 from medcl.study.weighted import Metric
-from medcl.tracking.study_runs import log_cells, log_curves, log_summary
+from medcl.tracking.study_runs import chart_link, log_cells, log_curves, log_summary
 from medcl.tracking.tracker import Tracker
 
 SCORES = "scores"
@@ -63,7 +63,7 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
             )
             advance()
     content = study_page(
-        title=f"Label efficiency: {papers['name']}",
+        title=f"Label efficiency: {papers['label_set']}",
         results=results,
         circumstances=_circumstances(folder, papers),
     ).encode()
@@ -144,10 +144,10 @@ def _track(
     scores: Sequence[Scored],
     results: Sequence[LabelEfficiency],
     made: Mapping[str, bytes],
-) -> bool:
+) -> str:
     settings = papers["settings"]["tracking"]
     if not settings["enabled"]:
-        return False
+        return ""
     tracker = Tracker.open(folder.parent, project=settings["experiment"])
     name = papers["name"]
     log_cells(tracker, scores, study=name)
@@ -160,10 +160,10 @@ def _track(
         params={"data": papers["data"], "settings": shown_settings(papers["settings"])},
         digest=papers["store"],
     )
-    return True
+    return chart_link(tracker)
 
 
-def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: bool) -> StageSummary:
+def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: str) -> StageSummary:
     main = results[0]
     rows: list[tuple[Figure, ...]] = [
         (
@@ -181,6 +181,7 @@ def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: bool) ->
         for point in curve.points:
             figures[f"{curve.arm.name}_n{point.num_labels}"] = round(point.value.mean, 4)
     where = f"mlflow ui --backend-store-uri sqlite:///{folder.parent / 'mlflow.db'}"
+    place = [f"In MLflow the curves are at http://127.0.0.1:5000{tracked}"] if tracked else []
     return StageSummary(
         stage="study",
         figures=figures,
@@ -191,7 +192,7 @@ def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: bool) ->
                 title="Label efficiency (mean over seeds, interval over seeds and test patients)",
             )
         ],
-        notes=["", *verdict(main).headlines],
+        notes=["", *verdict(main).headlines, *place],
         written=[
             Written("report", folder / PAGE),
             Written("figure", folder / FIGURE),

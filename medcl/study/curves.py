@@ -155,7 +155,7 @@ def _curve(
     seeds = sorted({*_seeds_of_all(own, shared)} & {*_seeds_of_all(against, shared)})
     if len(shared) > 1 and seeds:
         gains = _areas(own, shared, seeds) - _areas(against, shared, seeds)
-        area_difference = intervals.estimate(gains, seeds)
+        area_difference = intervals.estimate(gains, seeds, bounds=(-1.0, 1.0))
         mine, theirs = (
             np.stack([intervals.average(_rows(t[n], seeds), seeds) for n in shared], axis=1)
             for t in (own, against)
@@ -171,7 +171,8 @@ def _point(count: int, own: Replicates, against: Replicates, intervals: Interval
     spread = float(values[:, 0].std(ddof=1)) if len(seeds) > 1 else None
     difference = None
     if shared:
-        difference = intervals.estimate(_rows(own, shared) - _rows(against, shared), shared)
+        gains = _rows(own, shared) - _rows(against, shared)
+        difference = intervals.estimate(gains, shared, bounds=(-1.0, 1.0))
     return Point(count, intervals.estimate(values, seeds, bounds=(0.0, 1.0)), spread, difference)
 
 
