@@ -20,7 +20,7 @@ def site(tmp_path_factory) -> Site:
     labels = str(made.hospital.labels_csv)
     words = ("--store", store, "--name", "horseshoe", "--key-file", made.key)
     assert medcl("labels", "add", labels, *words) == 0
-    assert medcl("audit", made.settings("audit", "volumes: 2\nviews_per_volume: 1\n")) == 0
+    assert medcl("audit", made.settings("audit", "volumes: 4\nviews_per_volume: 1\n")) == 0
     assert medcl("pretrain", made.settings("pretrain", PRETRAIN)) == 0
     assert medcl("study", made.settings("study", study)) == 0
     return made

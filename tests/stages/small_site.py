@@ -11,7 +11,7 @@ from pipelines.synthetic_hospital.archive import HospitalSummary
 POLICY = """
   name: small_ct
   modality: CT
-  grid: {size_voxels: [16, 16, 16], spacing_mm: [11.0, 9.0, 8.0]}
+  grid: {size_voxels: [32, 24, 24], spacing_mm: [5.5, 5.5, 5.5]}
   window: {kind: fixed_window, low: -200.0, high: 400.0}
   transforms:
     - {kind: crop, min_overlap: 0.5}
