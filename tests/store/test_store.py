@@ -345,3 +345,11 @@ def test_a_reader_sees_what_a_writer_adds_later(store, make_accepted):
     store.add(make_accepted())
     assert len(reader.rows()) == 1
     assert reader.read(make_accepted().key).shape == (40, 37, 34)
+
+
+def test_negative_zeros_of_an_affine_do_not_break_the_row(store, make_accepted):
+    """SQLite keeps no negative zero; LPS scans turned to RAS are full of them."""
+    affine = np.diag([-0.7, -0.7, 2.0, 1.0])
+    affine[0, 1] = affine[1, 2] = -0.0
+    store.add(make_accepted(affine=affine))
+    assert len(Store.open(store.folder).rows()) == 1
