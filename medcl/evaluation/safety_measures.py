@@ -6,6 +6,7 @@ from scipy import ndimage
 from torch import device
 
 from medcl.augment.sampling import Lattice, sample
+from medcl.augment.taps import RADII
 from medcl.geometry.affine import transform_points
 from medcl.shapes import Affine
 
@@ -47,7 +48,8 @@ def fitted_affine(lattice: Lattice, affine: Affine) -> Affine | None:
     """Return view voxel → world mm as the renderer really does it.
 
     A volume whose values are its own world coordinates is rendered, and an affine is fitted to
-    what comes out: nothing that placed the view is asked.
+    what comes out: nothing that placed the view is asked. The coordinates go on beyond the volume,
+    because at its edge a blur would draw them inwards, and a thin slab is all edge.
 
     Args:
         lattice: Where the view lies.
@@ -56,30 +58,40 @@ def fitted_affine(lattice: Lattice, affine: Affine) -> Affine | None:
     Returns:
         4 x 4, or ``None`` where too little of the view lies in the volume.
     """
-    box = lattice.box()
-    index = np.stack(np.meshgrid(*map(np.arange, box.shape), indexing="ij"), axis=-1)
-    points = transform_points(affine, index.reshape(-1, 3) + np.asarray(box.lower, dtype=float))
-    middle = points.mean(axis=0)
-    volume = (points - middle).T.reshape(3, *box.shape).astype(np.float32)
-    views, mask = sample([lattice], [volume], [None], device=device("cpu"))
-    inside = mask[0, 0].numpy()
+    inside = _shown(lattice)
     if inside.sum() < _FEWEST:
         return None
+    margin = np.ceil(np.asarray(lattice.prefilter) * RADII).astype(int) + 1
+    wide = _widened(lattice, margin)
+    box = wide.box()
+    index = np.stack(np.meshgrid(*map(np.arange, box.shape), indexing="ij"), axis=-1)
+    points = transform_points(affine, index.reshape(-1, 3) + (box.lower - margin).astype(float))
+    middle = points.mean(axis=0)
+    volume = (points - middle).T.reshape(3, *box.shape).astype(np.float32)
+    views, _ = sample([wide], [volume], [None], device=device("cpu"))
     places = np.stack(np.nonzero(inside), axis=1).astype(float)
-    return _fit(places, views[0].numpy()[:, inside].T.astype(float) + middle)
-
-
-def _fit(places: np.ndarray, worlds: np.ndarray) -> Affine:
-    keep = np.ones(len(places), dtype=bool)
-    design = np.column_stack([places, np.ones(len(places))])
-    # Beyond the centre of a volume's last voxel coordinates stay put; those points fit worst.
-    for _ in range(4):
-        solution, *_ = np.linalg.lstsq(design[keep], worlds[keep], rcond=None)
-        residue = np.abs(design @ solution - worlds).max(axis=1)
-        keep = residue <= max(float(np.median(residue)), 1e-3)
+    worlds = views[0].numpy()[:, inside].T.astype(float) + middle
+    solution, *_ = np.linalg.lstsq(
+        np.column_stack([places, np.ones(len(places))]), worlds, rcond=None
+    )
     result = np.eye(4)
     result[:3] = solution.T
     return result
+
+
+def _shown(lattice: Lattice) -> Mask:
+    """Return which voxels of the view lie in the volume."""
+    anything = np.ones((1, *lattice.box().shape), np.float32)
+    _, mask = sample([lattice], [anything], [None], device=device("cpu"))
+    return np.asarray(mask[0, 0].numpy())
+
+
+def _widened(lattice: Lattice, margin: Int[np.ndarray, " 3"]) -> Lattice:
+    """Return the same view of a volume that goes on for ``margin`` voxels on every side."""
+    matrix = lattice.matrix.copy()
+    matrix[:3, 3] += margin
+    x, y, z = (np.asarray(lattice.source_shape) + 2 * margin).tolist()
+    return Lattice(matrix, lattice.view_shape, (x, y, z))
 
 
 def turn_and_zoom(linear: np.ndarray) -> tuple[float, tuple[float, float]]:

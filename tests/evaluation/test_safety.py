@@ -107,6 +107,18 @@ def test_the_renderer_is_asked_where_a_view_lies_not_the_drawn_parameters(cases)
     assert zooms == pytest.approx((1.1, 1.1), abs=0.002)
 
 
+def test_a_thin_slab_of_fine_slices_is_not_called_scaled():
+    """Its blur to the resolution of the view reaches the edge of the volume everywhere."""
+    affine = np.diag([0.7, 0.7, 1.25, 1.0])
+    slab = Source(key="slab", shape=(60, 60, 12), affine=affine)
+    grid = ViewGrid(size_voxels=(40, 40, 6), spacing_mm=(0.7, 0.7, 2.5))
+    policy = replace(ct_strict(grid=grid), transforms=(Crop(min_overlap=0.5),))
+    (lattice,) = draw(policy, [slab], seed=0, step=0, view=0).lattices
+    assert lattice.prefilter[2] > 0.5
+    _, zooms = turn_and_zoom(fitted_affine(lattice, affine)[:3, :3] / np.array(grid.spacing_mm))
+    assert zooms == pytest.approx((1.0, 1.0), abs=1e-4)
+
+
 def test_figures_are_averaged_within_a_patient_first():
     pairs = [("a", 0.0)] * 9 + [("b", 10.0)]
     finding = safety._finding("scale", pairs, safety._LIMITS["scale"])
