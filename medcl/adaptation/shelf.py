@@ -33,6 +33,7 @@ class Shelf:
         self.rows = list(rows)
         self._store = store
         self._sources = [source_of(row) for row in rows]
+        self._keys = {row.word: row.key for row in rows}
         self._held: dict[str, Content] = {}
         if sum(row.num_channels * int(np.prod(row.shape)) for row in rows) <= MEMORY_VOXELS:
             whole = {row.key: Box((0, 0, 0), row.shape) for row in rows}
@@ -78,9 +79,10 @@ class Shelf:
         return views.render(drawn, voxels, validity, device=device)[0]
 
     def _content(self, source: Source, box: Box) -> Content:
-        if source.key not in self._held:
-            return read_boxes(self._store, source.key, [box])[0]
-        voxels, validity = self._held[source.key]
+        key = self._keys[source.word]
+        if key not in self._held:
+            return read_boxes(self._store, key, [box])[0]
+        voxels, validity = self._held[key]
         cut = box.slices
         return voxels[:, *cut], None if validity is None else validity[cut]
 

@@ -13,7 +13,7 @@ class Source:
     """One volume that views are taken from.
 
     Attributes:
-        key: Key of the volume; addresses its randomness.
+        word: Addresses the volume's randomness; equal voxels may have equal words.
         shape: Voxels along each voxel axis.
         affine: Voxel index → RAS+ mm, 4 x 4; any orientation and handedness, oblique too.
         low: Value of the volume that a percentile window maps to the low end.
@@ -22,11 +22,11 @@ class Source:
             for the whole volume.
 
     Example:
-        >>> Source(key="a", shape=(4, 4, 4), affine=np.eye(4)).body is None
+        >>> Source(word="a", shape=(4, 4, 4), affine=np.eye(4)).body is None
         True
     """
 
-    key: str
+    word: str
     shape: tuple[int, int, int]
     affine: Affine
     low: float = 0.0

@@ -85,12 +85,12 @@ class _Address:
 
     seed: int
     step: int
-    key: str
+    word: str
     view: int
     corners: bool
 
     def chance(self, name: str, sharing: Sharing = "independent") -> Chance:
-        own = (self.key, self.view) if sharing == "independent" else ()
+        own = (self.word, self.view) if sharing == "independent" else ()
         random = generator(self.seed, self.step, name, *own)
         return CornerChance(random) if self.corners else RandomChance(random)
 
@@ -106,7 +106,7 @@ def draw(
 ) -> Drawn:
     """Decide one view of every source.
 
-    A pure function of seed, step, the volume's key, and view: the rest of the batch, the worker
+    A pure function of seed, step, the volume's word, and view: the rest of the batch, the worker
     and the rank change nothing. View 0 lies anywhere; views 1, 2, … keep the overlap with view 0
     that the policy's crop asks for.
 
@@ -121,7 +121,7 @@ def draw(
     Returns:
         The views, decided.
     """
-    addresses = [_Address(seed, step, source.key, view, corners) for source in sources]
+    addresses = [_Address(seed, step, source.word, view, corners) for source in sources]
     drawn = [_draw_one(policy, *pair) for pair in zip(sources, addresses, strict=True)]
     return Drawn(
         sources=tuple(sources),
@@ -135,7 +135,7 @@ def draw(
             if isinstance(transform, IntensityTransform)
         },
         parameters=tuple(parameters for _, parameters in drawn),
-        seeds=tuple(derive_seed(seed, step, source.key, view, "noise") >> 1 for source in sources),
+        seeds=tuple(derive_seed(seed, step, source.word, view, "noise") >> 1 for source in sources),
     )
 
 

@@ -1,6 +1,7 @@
 """Which volumes take part and who is tested: from settings and a store's catalogue."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from medcl.config.cohort import CohortConfig, DrawnTest, GivenTest, HoldOutConfig
 from medcl.errors import InputError
@@ -11,7 +12,7 @@ from medcl.volume import Modality
 
 
 def cohort_rows(store: Store, settings: CohortConfig, *, modality: Modality) -> list[VolumeRow]:
-    """Return the volumes that settings select, by key.
+    """Return the volumes that settings select, by word.
 
     Args:
         store: The catalogue.
@@ -28,7 +29,7 @@ def cohort_rows(store: Store, settings: CohortConfig, *, modality: Modality) -> 
         raise InputError(
             f"cohort.modality is {settings.modality}, but the policy is for {modality}."
         )
-    rows = store.rows(modality)
+    rows = sorted(store.rows(modality), key=lambda row: (row.word, row.key))
     if settings.label_set is not None:
         labels = {
             volume.key: volume.split for volume in labelled_volumes(store, settings.label_set)
@@ -59,7 +60,7 @@ def cohort_rows(store: Store, settings: CohortConfig, *, modality: Modality) -> 
 def labelled_volumes(
     store: Store, label_set: str, rows: Sequence[VolumeRow] | None = None
 ) -> list[LabelledVolume]:
-    """Return the volumes of a label set with class or without (label maps), by key.
+    """Return the volumes of a label set with class or without (label maps), by word.
 
     Args:
         store: The catalogue.
@@ -80,19 +81,23 @@ def labelled_volumes(
     found: list[LabelledVolume] = []
     if kinds[label_set] == "class":
         found = [
-            LabelledVolume(label.key, by_key[label.key].patient_key, label.value, label.split)
+            _labelled(by_key[label.key], label.value, label.split)
             for label in store.labels(label_set)
             if label.key in by_key
         ]
     else:
         found = [
-            LabelledVolume(label.key, by_key[label.key].patient_key, None, label.split)
+            _labelled(by_key[label.key], None, label.split)
             for label in store.label_maps(label_set)
             if label.key in by_key
         ]
     if not found:
         raise InputError(f"None of the cohort's {len(by_key)} volumes is in the label set.")
-    return found
+    return sorted(found, key=lambda volume: (volume.word, volume.key))
+
+
+def _labelled(row: VolumeRow, target: int | None, split: str | None) -> LabelledVolume:
+    return LabelledVolume(row.key, row.patient_key, target, split, row.word)
 
 
 def split_of(volumes: Sequence[LabelledVolume], settings: DrawnTest | GivenTest) -> Split:
@@ -146,4 +151,4 @@ def held_out_patients(store: Store, settings: HoldOutConfig | None) -> frozenset
 
 
 def _named(volume: LabelledVolume, name: str | None) -> LabelledVolume:
-    return LabelledVolume(volume.key, volume.patient_key, volume.target, name)
+    return replace(volume, split=name)

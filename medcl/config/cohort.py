@@ -21,7 +21,7 @@ class CohortConfig(Section):
     exclude_patients_of: tuple[Name, ...] = ()
     """Label sets whose patients are left out altogether"""
     max_volumes: Count | None = None
-    """At most so many volumes, chosen by key"""
+    """At most so many volumes, always the same ones"""
 
     @model_validator(mode="after")
     def _split_of_something(self) -> "CohortConfig":

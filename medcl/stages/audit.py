@@ -97,7 +97,7 @@ def sentences(report: SafetyReport) -> list[str]:
 
 def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[VolumeRow]:
     """Return volumes of different patients first, chosen by the seed."""
-    shuffled = sorted(rows, key=lambda row: derive_seed(seed, "audit", row.key))
+    shuffled = sorted(rows, key=lambda row: derive_seed(seed, "audit", row.word))
     seen: dict[str, int] = {}
     ranked = []
     for row in shuffled:

@@ -101,6 +101,15 @@ class VolumeRow:
         x, y, z = affines.spacing_mm(self.affine).tolist()
         return x, y, z
 
+    @property
+    def word(self) -> str:
+        """What addresses the volume in every draw: 32 hex characters of its content hash.
+
+        Keys depend on the site's secret; two sites with the same scans and settings shall draw the
+        same batches, views, subsets and test patients.
+        """
+        return self.content_sha256[:32]
+
     def require_inside(self, box: Box) -> None:
         """Refuse a box that leaves the volume.
 

@@ -23,7 +23,7 @@ def source_of(row: VolumeRow) -> Source:
         Its geometry, and the 1 % and 99 % quantiles as its range.
     """
     return Source(
-        key=row.key,
+        word=row.word,
         shape=row.shape,
         affine=row.affine,
         low=row.statistics.p01,

@@ -89,12 +89,12 @@ def case_weights(cases: CaseTable, *, resamples: int, seed: int) -> Draws:
 
 
 def _strata(cases: CaseTable) -> dict[tuple[int, ...], list[str]]:
-    """Return patients by the set of classes that their cases have."""
+    """Return patients, in the order of the cases, by the set of classes that their cases have."""
     classes: dict[str, set[int]] = {patient: set() for patient in cases.patient_keys}
     if cases.targets is not None:
         for patient, target in zip(cases.patient_keys, cases.targets.tolist(), strict=True):
             classes[patient].add(target)
     strata: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for patient in sorted(classes):
+    for patient in classes:
         strata[tuple(sorted(classes[patient]))].append(patient)
     return strata

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from medcl.errors import InputError, LeakageError
@@ -18,12 +18,19 @@ class LabelledVolume:
         patient_key: Its patient's key: the unit of all counting.
         target: Class index from 0, or ``None`` where the label is a label map.
         split: ``train``, ``val`` or ``test`` where the label set has its own split.
+        word: Addresses the volume in every draw; by default its key.
     """
 
     key: str
     patient_key: str
     target: int | None = None
     split: str | None = None
+    word: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the key for the word, where none is given."""
+        if not self.word:
+            object.__setattr__(self, "word", self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ def split(volumes: Sequence[LabelledVolume], *, test_fraction: float = 0.3, seed
         return _given(volumes)
     if not 0 < test_fraction < 1:
         raise InputError(f"The test fraction must lie between 0 and 1; found {test_fraction}.")
+    words = words_of_patients(volumes)
     tested: set[str] = set()
     for stratum, patients in patients_by_stratum(volumes).items():
         if len(patients) < 2:
@@ -80,7 +88,7 @@ def split(volumes: Sequence[LabelledVolume], *, test_fraction: float = 0.3, seed
                 f"found {len(patients)}."
             )
         count = min(max(1, math.floor(test_fraction * len(patients) + 0.5)), len(patients) - 1)
-        tested.update(shuffled(patients, seed, "test")[:count])
+        tested.update(shuffled(patients, words, seed, "test")[:count])
     return Split(
         train=tuple(volume for volume in volumes if volume.patient_key not in tested),
         test=tuple(volume for volume in volumes if volume.patient_key in tested),
@@ -94,12 +102,13 @@ def patients_by_stratum(volumes: Iterable[LabelledVolume]) -> dict[int | None, l
         volumes: Labelled volumes; without targets all patients share the stratum ``None``.
 
     Returns:
-        Sorted patient keys, rarest class first.
+        Patient keys in the order of their words, rarest class first.
     """
-    classes = classes_of_patients(volumes)
+    volumes = list(volumes)
+    classes, words = classes_of_patients(volumes), words_of_patients(volumes)
     carriers = Counter(target for targets in classes.values() for target in targets)
     strata: dict[int | None, list[str]] = defaultdict(list)
-    for patient in sorted(classes):
+    for patient in sorted(classes, key=words.__getitem__):
         rarest = min(classes[patient], key=lambda t: (carriers[t], t), default=None)
         strata[rarest].append(patient)
     return dict(sorted(strata.items(), key=lambda item: (len(item[1]), item[0] or 0)))
@@ -115,9 +124,21 @@ def classes_of_patients(volumes: Iterable[LabelledVolume]) -> dict[str, set[int]
     return classes
 
 
-def shuffled(patients: Iterable[str], seed: int, purpose: str) -> list[str]:
-    """Return patients in an order that depends on seed and key alone, not on who else is there."""
-    return sorted(patients, key=lambda patient: (derive_seed(seed, purpose, patient), patient))
+def words_of_patients(volumes: Iterable[LabelledVolume]) -> dict[str, str]:
+    """Return what addresses each patient in every draw: the first word of the volumes."""
+    words: dict[str, str] = {}
+    for volume in volumes:
+        words[volume.patient_key] = min(volume.word, words.get(volume.patient_key, volume.word))
+    return words
+
+
+def shuffled(
+    patients: Iterable[str], words: Mapping[str, str], seed: int, purpose: str
+) -> list[str]:
+    """Return patients in an order that depends on seed and word alone, not on who else is there."""
+    return sorted(
+        patients, key=lambda patient: (derive_seed(seed, purpose, words[patient]), patient)
+    )
 
 
 def _given(volumes: Sequence[LabelledVolume]) -> Split:

@@ -13,6 +13,7 @@ from medcl.study.split import (
     classes_of_patients,
     patients_by_stratum,
     shuffled,
+    words_of_patients,
 )
 
 
@@ -101,17 +102,18 @@ def _order(
     volumes: Sequence[LabelledVolume], seed: int, min_per_class: int
 ) -> tuple[list[str], int]:
     """Return the order of patients, and how many at its beginning serve ``min_per_class``."""
-    classes = classes_of_patients(volumes)
+    classes, words = classes_of_patients(volumes), words_of_patients(volumes)
     strata = {
-        stratum: shuffled(patients, seed, "subset")
+        stratum: shuffled(patients, words, seed, "subset")
         for stratum, patients in patients_by_stratum(volumes).items()
     }
-    first = _first_of_each_class(classes, seed, min_per_class)
+    first = _first_of_each_class(classes, shuffled(classes, words, seed, "subset"), min_per_class)
     return _proportional(strata, first), len(first)
 
 
-def _first_of_each_class(classes: dict[str, set[int]], seed: int, min_per_class: int) -> list[str]:
-    patients = shuffled(classes, seed, "subset")
+def _first_of_each_class(
+    classes: dict[str, set[int]], patients: Iterable[str], min_per_class: int
+) -> list[str]:
     carriers: dict[int, list[str]] = {}
     for patient in patients:
         for target in classes[patient]:

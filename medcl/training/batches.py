@@ -130,7 +130,7 @@ class BatchReader:
     def _begin(self, pool: ThreadPoolExecutor, step: int) -> _Pending:
         rows = self.sampler.batch(step)[self.rows]
         drawn = pool.submit(self._draw, rows, step)
-        jobs = [pool.submit(self._read, drawn, place) for place in range(len(rows))]
+        jobs = [pool.submit(self._read, drawn, place, row) for place, row in enumerate(rows)]
         return _Pending(step=step, rows=rows, drawn=drawn, jobs=jobs)
 
     def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnPair:
@@ -142,6 +142,5 @@ class BatchReader:
         boxes = zip(views.boxes(first), views.boxes(second), strict=True)
         return _DrawnPair(drawn=(first, second), boxes=list(boxes))
 
-    def _read(self, drawn: "Future[_DrawnPair]", place: int) -> list[Content]:
-        pair = drawn.result()
-        return read_boxes(self.store, pair.drawn[0].sources[place].key, pair.boxes[place])
+    def _read(self, drawn: "Future[_DrawnPair]", place: int, row: VolumeRow) -> list[Content]:
+        return read_boxes(self.store, row.key, drawn.result().boxes[place])

@@ -34,14 +34,15 @@ class PatientSampler:
             RequestError: There are fewer patients than a batch holds.
         """
         by_patient: dict[str, list[VolumeRow]] = defaultdict(list)
-        for row in sorted(rows, key=lambda row: row.key):
+        for row in sorted(rows, key=lambda row: (row.word, row.key)):
             by_patient[row.patient_key].append(row)
         if len(by_patient) < batch_size:
             raise RequestError(
                 f"A batch must hold {batch_size} different patients, but the selected "
                 f"{len(rows)} volumes come from {len(by_patient)}. Lower batch_size or add some."
             )
-        self._volumes = [by_patient[patient] for patient in sorted(by_patient)]
+        # The rows were sorted, so patients stand in the order of their first words.
+        self._volumes = list(by_patient.values())
         self._seed = seed
         self.num_patients = len(by_patient)
         self.batch_size = batch_size
@@ -63,7 +64,7 @@ class PatientSampler:
 
     def _volume(self, patient: int, epoch: int) -> VolumeRow:
         volumes = self._volumes[patient]
-        draw = seeds.generator(self._seed, "volume", epoch, volumes[0].patient_key)
+        draw = seeds.generator(self._seed, "volume", epoch, volumes[0].word)
         return volumes[int(draw.integers(len(volumes)))]
 
 

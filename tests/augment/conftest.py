@@ -44,8 +44,8 @@ def world_of(shape, affine):
     return transform_points(affine, index.reshape(-1, 3).astype(float)).reshape(*shape, 3)
 
 
-def source_of(shape, affine, key="volume", **kwargs):
-    return Source(key=key, shape=shape, affine=affine, **kwargs)
+def source_of(shape, affine, word="volume", **kwargs):
+    return Source(word=word, shape=shape, affine=affine, **kwargs)
 
 
 def rendered(drawn, volumes, validity=None, device="cpu"):

@@ -21,7 +21,7 @@ def batch(bench):
     names = list(bench.orientations)
     shapes = [(30, 28, 26), (26, 40, 20), (14, 50, 48), (33, 31, 40)]
     sources = [
-        bench.source_of(shape, bench.orientations[name], key=name, low=100.0, high=900.0)
+        bench.source_of(shape, bench.orientations[name], word=name, low=100.0, high=900.0)
         for name, shape in zip(names, shapes, strict=True)
     ]
     volumes = [rng.uniform(0, 1000, (1, *shape)).astype(np.float32) for shape in shapes]
@@ -51,7 +51,7 @@ def test_seed_step_key_and_view_each_change_the_draw_and_nothing_else_does(polic
 
     same, base = affine(), affine()
     assert np.array_equal(same, base)
-    renamed = [replace(sources[0], key="another")]
+    renamed = [replace(sources[0], word="another")]
     changed = [affine(seed=2), affine(step=3), affine(view=0), affine(sources=renamed)]
     assert not any(np.allclose(base, other) for other in changed)
 
@@ -61,14 +61,14 @@ def test_noise_differs_between_views_steps_keys_and_seeds_but_not_between_runs(b
     policy = replace(mr_weighted(grid=GRID), transforms=(noise,))
     flat = np.full((1, 40, 40, 40), 0.5, np.float32)
 
-    def view(seed=1, step=0, key="a", number=0):
-        source = bench.source_of((40, 40, 40), np.eye(4), key=key)
+    def view(seed=1, step=0, word="a", number=0):
+        source = bench.source_of((40, 40, 40), np.eye(4), word=word)
         drawn = draw(policy, [source], seed=seed, step=step, view=number)
         return bench.rendered(drawn, [flat])[0].flatten()
 
     base = view()
     assert torch.equal(base, view())
-    for other in (view(seed=2), view(step=1), view(key="b"), view(number=1)):
+    for other in (view(seed=2), view(step=1), view(word="b"), view(number=1)):
         assert abs(torch.corrcoef(torch.stack([base, other]))[0, 1]) < 0.1
 
 

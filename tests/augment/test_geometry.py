@@ -168,7 +168,7 @@ def test_two_views_overlap_as_the_crop_asks_in_random_and_in_corner_draws(bench)
 def test_the_overlap_bound_holds_for_hundreds_of_draws_of_many_volumes(bench):
     grid = ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(1.0, 1.0, 1.0))
     policy = policy_of(grid, *SPATIAL)
-    sources = [bench.source_of((80, 80, 80), np.eye(4), key=f"k{i}") for i in range(100)]
+    sources = [bench.source_of((80, 80, 80), np.eye(4), word=f"k{i}") for i in range(100)]
     worst = 1.0
     for step in range(12):
         first, second = (draw(policy, sources, seed=1, step=step, view=v).poses for v in (0, 1))

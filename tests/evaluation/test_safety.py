@@ -31,7 +31,7 @@ def phantom(patient, seed):
         hounsfield[distance < 0.16] = value
     affine = rotation(np.array([4.0, 3.0, 5.0])) @ np.diag([-1.6, -1.6, 2.0, 1.0])
     array = (hounsfield + rng.normal(0, 4, hounsfield.shape)).astype(np.float32)[None]
-    source = Source(key=f"key-{seed}", shape=(44, 44, 44), affine=affine, low=-800.0, high=700.0)
+    source = Source(word=f"key-{seed}", shape=(44, 44, 44), affine=affine, low=-800.0, high=700.0)
     return Case(source=source, patient=patient, array=array)
 
 
@@ -110,7 +110,7 @@ def test_the_renderer_is_asked_where_a_view_lies_not_the_drawn_parameters(cases)
 def test_a_thin_slab_of_fine_slices_is_not_called_scaled():
     """Its blur to the resolution of the view reaches the edge of the volume everywhere."""
     affine = np.diag([0.7, 0.7, 1.25, 1.0])
-    slab = Source(key="slab", shape=(60, 60, 12), affine=affine)
+    slab = Source(word="slab", shape=(60, 60, 12), affine=affine)
     grid = ViewGrid(size_voxels=(40, 40, 6), spacing_mm=(0.7, 0.7, 2.5))
     policy = replace(ct_strict(grid=grid), transforms=(Crop(min_overlap=0.5),))
     (lattice,) = draw(policy, [slab], seed=0, step=0, view=0).lattices

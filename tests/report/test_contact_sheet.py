@@ -83,7 +83,7 @@ def volume():
     rng = np.random.default_rng(0)
     affine = np.diag([-1.5, -1.5, 2.0, 1.0])
     array = rng.normal(40, 10, (1, 60, 50, 30)).astype(np.float32)
-    return Source(key="secret-key", shape=(60, 50, 30), affine=affine, low=0.0, high=80.0), array
+    return Source(word="secret-key", shape=(60, 50, 30), affine=affine, low=0.0, high=80.0), array
 
 
 def test_rows_are_in_hounsfield_units_and_show_what_was_changed(volume):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from medcl.cli.main import main
-from pipelines.synthetic_hospital.archive import HospitalSummary
+from pipelines.synthetic_hospital.archive import HospitalSummary, write_hospital
 
 POLICY = """
   name: small_ct
@@ -75,3 +75,21 @@ seeds: [0, 1]
 finetune: {steps: 2, batch_size: 4}
 bootstrap: {resamples: 200}
 """
+
+
+def small_site(folder: Path) -> Site:
+    """Write a hospital and bring it into a store under a new secret."""
+    site = Site(folder, write_hospital(folder, patients=24, seed=3))
+    where = ("--store", str(site.store), "--key-file", site.key)
+    assert medcl("keys", "new", site.key) == 0
+    assert medcl("ingest", str(site.hospital.archive), *where) == 0
+    labels = str(site.hospital.labels_csv)
+    assert medcl("labels", "add", labels, *where, "--name", "horseshoe") == 0
+    return site
+
+
+def pretrain_and_study(site: Site) -> None:
+    """Take the site from its store to curves."""
+    study = STUDY.replace("RUNS", str(site.runs))
+    assert medcl("pretrain", site.settings("pretrain", PRETRAIN)) == 0
+    assert medcl("study", site.settings("study", study)) == 0

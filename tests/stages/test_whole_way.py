@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.misc import is_dicom
 
 from medcl.store.store import Store
-from tests.stages.small_site import PRETRAIN, STUDY, medcl
+from tests.stages.small_site import PRETRAIN, STUDY, medcl, pretrain_and_study, small_site
 
 
 def test_every_file_is_accepted_or_refused_for_the_reason_it_was_broken(site):
@@ -38,6 +38,17 @@ def test_another_secret_is_refused_before_patients_are_split_in_two(site, tmp_pa
     words = ("--store", str(site.store), "--key-file", other)
     assert medcl("ingest", str(site.hospital.archive), *words) == 3
     assert "secret" in capsys.readouterr().err
+
+
+def test_another_secret_gives_the_same_figures(site, tmp_path):
+    """Keys differ from site to site; batches, views, subsets and test patients must not."""
+    other = small_site(tmp_path)
+    pretrain_and_study(other)
+    assert {row.key for row in Store.open(site.store).rows()}.isdisjoint(
+        row.key for row in Store.open(other.store).rows()
+    )
+    table = "study/label_efficiency.csv"
+    assert (other.runs / table).read_text() == (site.runs / table).read_text()
 
 
 def test_the_curves_are_in_mlflow_with_labels_as_steps(site):
