@@ -1,13 +1,16 @@
 """`medcl ingest`: archive folders → volume store."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 from medcl.cli.options import Json
 from medcl.cli.output import Output, opened
 from medcl.errors import RequestError
+
+if TYPE_CHECKING:
+    from medcl.io.refusal import ReasonCode
 
 T = TypeVar("T")
 
@@ -34,19 +37,38 @@ def ingest(
     ] = Path("secret.key"),
     modality: Annotated[
         Literal["CT", "MR", "PT", "OT"],
-        typer.Option("--modality", help="What volumes without a header (NIfTI) are."),
+        typer.Option("--modality", help="What volumes without a header (NIfTI, NRRD) are."),
     ] = "MR",
     patient_pattern: Annotated[
         str | None,
         typer.Option(
             "--patient-pattern",
-            help="Regular expression on paths of files without a header; group `patient`.",
+            help="Regular expression on paths of such files; its first group names the patient.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Reader processes.")] = 1,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="REASON", help="Overrule a reason; see --reasons."),
+    ] = None,
+    deshear: Annotated[
+        bool, typer.Option("--deshear", help="Resample what a tilted gantry took to right angles.")
+    ] = False,
+    pet_unit: Annotated[
+        Literal["SUVbw", "Bq/ml"], typer.Option("--pet-unit", help="What PET voxels shall be.")
+    ] = "SUVbw",
+    demographics: Annotated[
+        bool, typer.Option("--demographics", help="Keep sex, and age in bands of ten years.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Reading processes.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler.")
     ] = None,
+    memory_gib: Annotated[
+        float, typer.Option("--memory-gib", min=0.25, help="Memory of one reading process.")
+    ] = 8.0,
+    cpu_s: Annotated[
+        int, typer.Option("--cpu-s", min=1, help="Seconds of computing for one file or series.")
+    ] = 300,
     reasons: Annotated[
         bool, typer.Option("--reasons", help="Print the reasons for refusal and stop.")
     ] = False,
@@ -60,14 +82,23 @@ def ingest(
         if reasons:
             _tell_reasons(output)
             return
+        from medcl.ingest.options import IngestOptions
+        from medcl.runtime.confinement import ChildLimits
         from medcl.stages import ingest as stage
 
         summary = stage.run(
             _given(sources, "at least one SOURCE folder"),
             store=_given(store, "--store STORE"),
             key_file=key_file,
-            modality=modality,
-            patient_pattern=patient_pattern,
+            options=IngestOptions(
+                nifti_modality=modality,
+                patient_pattern=patient_pattern,
+                accept=_reasons(accept or []),
+                deshear=deshear,
+                pet_unit=pet_unit,
+                keep_demographics=demographics,
+            ),
+            limits=ChildLimits(memory_bytes=int(memory_gib * 2**30), cpu_s=cpu_s, wall_s=3 * cpu_s),
             workers=workers,
             scheduler=scheduler,
             progress=output.progress,
@@ -81,10 +112,35 @@ def _given(value: T | None, what: str) -> T:
     return value
 
 
+def _reasons(words: list[str]) -> "frozenset[ReasonCode]":
+    """Return reasons by name, whatever the case, several in one word parted by commas.
+
+    Raises:
+        RequestError: A name is not one of the reasons.
+    """
+    from medcl.io.refusal import ReasonCode
+
+    names = [name.strip().upper() for word in words for name in word.split(",") if name.strip()]
+    unknown = sum(name not in ReasonCode.__members__ for name in names)
+    if unknown:
+        raise RequestError(
+            f"{unknown} of {len(names)} reasons given with --accept do not exist; "
+            "`medcl ingest --reasons` prints all."
+        )
+    return frozenset(ReasonCode[name] for name in names)
+
+
 def _tell_reasons(output: Output) -> None:
+    from medcl.ingest.options import ACCEPTABLE
     from medcl.io.refusal import REASONS
     from medcl.stages.summary import Table
 
-    rows = [(code.value, meaning) for code, meaning in REASONS.items()]
-    output.table(Table(("code", "meaning"), rows))
-    output.record({"stage": "ingest", "reasons": dict(rows)})
+    rows = [(code.value, text, ACCEPTABLE.get(code, "")) for code, text in REASONS.items()]
+    output.table(Table(("code", "meaning", "with --accept"), rows))
+    output.record(
+        {
+            "stage": "ingest",
+            "reasons": {code: meaning for code, meaning, _ in rows},
+            "acceptable": {code.value: what for code, what in ACCEPTABLE.items()},
+        }
+    )

@@ -1,4 +1,4 @@
-"""Walk an archive: every entry is found once, links are seen but never followed."""
+"""Walk an archive: links are seen but never followed, and nothing piles up in memory."""
 
 import os
 import stat
@@ -36,10 +36,10 @@ class FoundFile:
 
 
 def discover(sources: Sequence[Path]) -> Iterator[FoundFile]:
-    """Yield every file below the sources, in an order that does not depend on the disk.
+    """Yield every file below the sources as the disk lists them.
 
     Folders are entered, symbolic links and special files are not opened, and a folder that cannot
-    be read counts as one refused entry. A file below two sources is found once.
+    be read counts as one refused entry. A file below two sources is found twice.
 
     Args:
         sources: Folders or files.
@@ -50,17 +50,15 @@ def discover(sources: Sequence[Path]) -> Iterator[FoundFile]:
     Raises:
         InputError: A source does not exist.
     """
-    seen: set[Path] = set()
     for number, source in enumerate(sources, start=1):
         if not source.exists():
             raise InputError(f"Source {number} of {len(sources)} does not exist.")
     for source in sources:
         root = source.resolve()
-        entries = _walk(root, root.name) if root.is_dir() else iter([_entry(root, root.name)])
-        for found in entries:
-            if found.path not in seen:
-                seen.add(found.path)
-                yield found
+        if root.is_dir():
+            yield from _walk(root, root.name)
+        else:
+            yield _entry(root, root.name)
 
 
 def _walk(root: Path, name: str) -> Iterator[FoundFile]:
@@ -68,17 +66,15 @@ def _walk(root: Path, name: str) -> Iterator[FoundFile]:
     while pending:
         folder, relative = pending.pop()
         try:
-            with os.scandir(folder) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    below = f"{relative}/{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append((Path(entry.path), below))
+                    else:
+                        yield _entry(Path(entry.path), below)
         except OSError:
             yield FoundFile(folder, relative, 0, 0, ReasonCode.UNREADABLE)
-            continue
-        for entry in entries:
-            below = f"{relative}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                pending.append((Path(entry.path), below))
-            else:
-                yield _entry(Path(entry.path), below)
 
 
 def _entry(path: Path, relative: str) -> FoundFile:

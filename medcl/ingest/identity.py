@@ -170,7 +170,9 @@ class Keyring:
     def _key(self, domain: str, *words: str) -> str:
         message = b"medcl/v1/" + domain.encode()
         for word in words:
-            message += b"\0" + word.encode("utf-8", "surrogatepass")
+            content = word.encode("utf-8", "surrogatepass")
+            # The length parts the words: no word can pass for two.
+            message += b"\0" + len(content).to_bytes(8, "big") + content
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()[:32]
 
 

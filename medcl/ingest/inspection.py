@@ -1,13 +1,18 @@
-"""Look into one file: what it is and what grouping must know of it. Runs in worker processes."""
+"""Look into one file: what it is and what grouping must know of it. Runs in reading processes."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from medcl.io.dicom_header import SliceHeader, read_slice_header
+from medcl.io.dicom_header import read_slice_headers
 from medcl.io.kinds import file_kind
 from medcl.io.medmnist import SplitFacts, read_facts
+from medcl.io.nifti_file import count_parts
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.slice_header import SliceHeader
+
+Kind = Literal["dicom", "nifti", "itk", "npz", "refused"]
+"""Which reader takes a file; ``itk`` are NRRD and MetaImage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -16,15 +21,17 @@ class FileFacts:
 
     Attributes:
         kind: Which reader takes it; ``refused`` if none.
-        header: Of a DICOM image.
+        headers: Of the planes of a DICOM image.
         splits: Of a MedMNIST archive.
+        num_parts: Volumes in a NIfTI file.
         code: Why the file is refused.
         detail: What was found, in geometry and counts.
     """
 
-    kind: Literal["dicom", "nifti", "npz", "refused"]
-    header: SliceHeader | None = None
+    kind: Kind
+    headers: tuple[SliceHeader, ...] = ()
     splits: tuple[SplitFacts, ...] = ()
+    num_parts: int = 1
     code: ReasonCode = ReasonCode.NOT_IMAGE
     detail: str = ""
 
@@ -47,24 +54,27 @@ def inspect_file(path: Path) -> FileFacts:
 
 
 def _inspect(path: Path) -> FileFacts:
-    kind = file_kind(path)
-    if kind == "dicom":
-        return FileFacts(kind="dicom", header=read_slice_header(path))
-    if kind == "bare_dicom":
-        return _inspect_bare(path)
-    if kind == "npz":
-        return FileFacts(kind="npz", splits=tuple(read_facts(path)))
-    if kind == "nifti":
-        return FileFacts(kind="nifti")
-    return FileFacts(kind="refused", detail="No image format that medcl knows.")
+    match file_kind(path):
+        case "dicom":
+            return FileFacts(kind="dicom", headers=tuple(read_slice_headers(path)))
+        case "bare_dicom":
+            return _inspect_bare(path)
+        case "npz":
+            return FileFacts(kind="npz", splits=tuple(read_facts(path)))
+        case "nifti":
+            return FileFacts(kind="nifti", num_parts=count_parts(path))
+        case "nrrd" | "metaimage":
+            return FileFacts(kind="itk")
+        case _:
+            return FileFacts(kind="refused", detail="No image format that medcl knows.")
 
 
 def _inspect_bare(path: Path) -> FileFacts:
     """Return the facts of what may be a DICOM data set without preamble, or any other file."""
     try:
-        header = read_slice_header(path, bare=True)
+        headers = read_slice_headers(path, bare=True)
     except RefusedSeries:
-        header = None
-    if header is None or not header.modality or not header.sop_class:
+        headers = []
+    if not headers or not headers[0].modality or not headers[0].sop_class:
         return FileFacts(kind="refused", detail="No image format that medcl knows.")
-    return FileFacts(kind="dicom", header=header)
+    return FileFacts(kind="dicom", headers=tuple(headers))

@@ -14,6 +14,21 @@ Manufacturer = Literal[
 ]
 Kernel = Literal["soft", "medium", "sharp"]
 Weighting = Literal["T1", "T2", "FLAIR", "PD", "DWI", "SWI", "ANGIO"]
+Tracer = Literal[
+    "fdg",
+    "psma",
+    "somatostatin",
+    "choline",
+    "fluciclovine",
+    "dopa",
+    "amyloid",
+    "tau",
+    "fluoride",
+    "estradiol",
+    "fapi",
+    "other",
+]
+OrientationSource = Literal["scanner", "header", "assumed"]
 Sequence = Literal["SE", "GR", "IR", "EP", "other"]
 PatientPosition = Literal["HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"]
 AgeBand = Literal["0-17", "18-29", "30-39", "40-49", "50-59", "60-69", "70-79", "80-89", "90+"]
@@ -45,6 +60,11 @@ class Technical:
         sequence: MR scanning sequence.
         acquisition_3d: Whether MR was acquired in 3D.
         weighting: MR contrast as far as the names say.
+        b_value_s_mm2: MR diffusion weighting, s/mm².
+        tracer: What PET shows, as far as its name says.
+        tilt_deg: Tilt of the gantry that the affine keeps or that was resampled away, degrees.
+        orientation_source: Who says where left is: the scanner (DICOM), a header written later
+            (NIfTI, NRRD, MetaImage), or nobody (MedMNIST, where it is assumed).
         sex: Only where asked for.
         age_band: Only where asked for; 90 and above pooled.
         defaced: Whether faces were removed; medcl does not look.
@@ -68,6 +88,10 @@ class Technical:
     sequence: Sequence | None = None
     acquisition_3d: bool | None = None
     weighting: Weighting | None = None
+    b_value_s_mm2: float | None = None
+    tracer: Tracer | None = None
+    tilt_deg: float | None = None
+    orientation_source: OrientationSource | None = None
     sex: Literal["F", "M"] | None = None
     age_band: AgeBand | None = None
     defaced: Literal["unknown"] = "unknown"

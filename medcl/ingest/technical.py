@@ -8,22 +8,29 @@ from pydicom.dataset import Dataset
 from medcl.ingest import vocabulary
 from medcl.ingest.outcome import AgeBand, PatientPosition, Sequence, Technical
 from medcl.io.dicom_checks import LOSSY_SYNTAXES
-from medcl.io.dicom_header import numbers, text, words
+from medcl.io.dicom_values import numbers, text, words
 from medcl.io.quiet import quiet
 
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription")
 _OLDEST_BAND = 90
+_LARGEST_B_VALUE = 20_000.0
 _YEARS_PER_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365}
 
 
 def technical_of(
-    elements: Dataset, *, jitter_mm: float | None = None, keep_demographics: bool = False
+    elements: Dataset,
+    *,
+    jitter_mm: float | None = None,
+    tilt_degrees: float | None = None,
+    keep_demographics: bool = False,
 ) -> Technical:
     """Return what may be known of a series.
 
     Args:
-        elements: Header of one of its slices.
+        elements: All that stands before the pixels of one of its planes; of a frame of an Enhanced
+            object as `medcl.io.enhanced.flattened` gives it.
         jitter_mm: Largest departure of a slice from the even grid, mm.
+        tilt_degrees: Tilt of the gantry, degrees.
         keep_demographics: Keep sex and age band.
 
     Returns:
@@ -63,6 +70,10 @@ def technical_of(
             sequence=_sequence(elements),
             acquisition_3d={"2D": False, "3D": True}.get(text(elements, "MRAcquisitionType")),
             weighting=vocabulary.weighting(descriptions) if is_mr else None,
+            b_value_s_mm2=_b_value(elements) if is_mr else None,
+            tracer=vocabulary.tracer(_tracer_text(elements)),
+            tilt_deg=None if tilt_degrees is None else round(tilt_degrees, 3),
+            orientation_source="scanner",
             sex=_sex(elements) if keep_demographics else None,
             age_band=_age_band(elements) if keep_demographics else None,
         )
@@ -80,6 +91,24 @@ def _field_strength_t(elements: Dataset) -> float | None:
     # Some makers write gauss.
     tesla = found / 10_000 if found > 100 else found
     return tesla if tesla <= 20 else None
+
+
+def _b_value(elements: Dataset) -> float | None:
+    found = _number(elements, "DiffusionBValue", 0.0, _LARGEST_B_VALUE)
+    if found is None and text(elements, 0x00190010) == "SIEMENS MR HEADER":
+        try:
+            found = float(text(elements, 0x0019100C))
+        except ValueError:
+            return None
+    return found if found is not None and 0 <= found <= _LARGEST_B_VALUE else None
+
+
+def _tracer_text(elements: Dataset) -> str:
+    try:
+        items = list(elements.get("RadiopharmaceuticalInformationSequence") or [])
+    except Exception:  # noqa: BLE001 (pydicom converts lazily; a malformed sequence counts as absent)
+        return ""
+    return text(items[0], "Radiopharmaceutical") if len(items) == 1 else ""
 
 
 def _sequence(elements: Dataset) -> Sequence | None:

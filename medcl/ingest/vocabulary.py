@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar, cast
 
-from medcl.ingest.outcome import BodyPart, Kernel, Manufacturer, Weighting
+from medcl.ingest.outcome import BodyPart, Kernel, Manufacturer, Tracer, Weighting
 
 _BODY_PARTS: Mapping[BodyPart, str] = {
     "whole_body": r"whole ?body|wholebody|pet ?ct",
@@ -36,6 +36,19 @@ _WEIGHTINGS: Mapping[Weighting, str] = {
     "T2": r"t2\w*",
     "T1": r"t1\w*|mprage|mp ?rage|spgr|bravo|vibe",
     "PD": r"pd\w*|proton density",
+}
+_TRACERS: Mapping[Tracer, str] = {
+    "fdg": r"\w*fdg\w*|fluorodeoxyglucose|fludeoxyglucose|fluorglucose|deoxyglucose",
+    "psma": r"\w*psma\w*|dcfpyl|pylarify",
+    "somatostatin": r"dota\w*|\w*octreot\w*",
+    "choline": r"\w*choline\w*",
+    "fluciclovine": r"fluciclovine|axumin",
+    "dopa": r"\w*dopa",
+    "amyloid": r"florbeta\w*|flutemetamol|pib|amyvid|vizamyl|neuraceq",
+    "tau": r"flortaucipir|tauvid|mk ?6240",
+    "fluoride": r"naf|sodium fluoride|fluoride",
+    "estradiol": r"fes|fluoroestradiol",
+    "fapi": r"\w*fapi\w*",
 }
 _NAMED_KERNELS: Mapping[Kernel, str] = {
     "soft": r"soft|standard|stnd|chst|smooth|[ab]",
@@ -76,6 +89,17 @@ def weighting(texts: Iterable[str]) -> Weighting | None:
         'FLAIR'
     """
     return cast("Weighting | None", _first_match(_WEIGHTINGS, texts))
+
+
+def tracer(text: str) -> Tracer | None:
+    """Return what a radiopharmaceutical shows; ``other`` for a name that is not listed.
+
+    Example:
+        >>> tracer("Fluorodeoxyglucose F^18^"), tracer("18F-FDG"), tracer("Smith 7"), tracer("")
+        ('fdg', 'fdg', 'other', None)
+    """
+    found = _first_match(_TRACERS, [text])
+    return found or ("other" if _plain(text) else None)
 
 
 def kernel(text: str) -> Kernel | None:

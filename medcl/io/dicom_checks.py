@@ -1,19 +1,23 @@
 """What one slice must be, a function per reason."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import numpy as np
 
-from medcl.io.dicom_header import SliceHeader
+from medcl.io.enhanced import ENHANCED_CLASSES
 from medcl.io.limits import MAX_PLANE_PIXELS
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.slice_header import SliceHeader
 
 COSINE_TOLERANCE = 1e-3
 """Largest departure of the direction cosines from unit length and a right angle, no unit."""
 
+MAX_SPACING_MM, MAX_POSITION_MM = 100.0, 1e5
+"""No scanner is larger."""
+
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _CLASSIC = {_STORAGE + "2": "CT", _STORAGE + "4": "MR", _STORAGE + "128": "PT"}
-_ENHANCED = {_STORAGE + end for end in ("2.1", "2.2", "4.1", "4.4", "130", "128.1")}
 _SECONDARY = {_STORAGE + end for end in ("7", "7.1", "7.2", "7.3", "7.4")}
 
 _SYNTAX = "1.2.840.10008.1.2"
@@ -24,17 +28,21 @@ _LOSSLESS_SYNTAXES = {_SYNTAX + end for end in ("", ".1", ".1.99", ".2", ".5")} 
     _SYNTAX + end for end in (".4.57", ".4.70", ".4.80", ".4.90", ".4.201", ".4.202")
 }
 _JPEG_EXTENDED = _SYNTAX + ".4.51"
+_HAS_LIBJPEG = find_spec("libjpeg") is not None
 
-ACCEPTABLE = frozenset({ReasonCode.DERIVED, ReasonCode.BURNED_IN})
-"""Reasons a site may overrule: such a slice is sound, only doubtful."""
 
 Check = Callable[[SliceHeader], str | None]
 
 
 def _pixel_truncated(header: SliceHeader) -> str | None:
-    if header.is_whole or header.sop_class not in {*_CLASSIC, ""} or not header.modality:
+    known = {*_CLASSIC, *ENHANCED_CLASSES, ""}
+    if header.is_whole or header.sop_class not in known or not header.modality:
         return None
     return "The file is cut or damaged before the end of its pixels."
+
+
+def _too_deep(header: SliceHeader) -> str | None:
+    return "Sequences are nested too deeply." if header.is_too_deep else None
 
 
 def _not_image(header: SliceHeader) -> str | None:
@@ -51,18 +59,19 @@ def _secondary_capture(header: SliceHeader) -> str | None:
 
 
 def _unsupported_modality(header: SliceHeader) -> str | None:
-    if header.sop_class in _ENHANCED and header.modality in _CLASSIC.values():
-        return None
     # Some anonymisers empty every UID; the modality then has to do.
-    expected = _CLASSIC.get(header.sop_class) if header.sop_class else header.modality
+    known = _CLASSIC | ENHANCED_CLASSES
+    expected = known.get(header.sop_class) if header.sop_class else header.modality
     if header.modality in _CLASSIC.values() and header.modality == expected:
         return None
     return "Neither a CT, an MR nor a PET image."
 
 
 def _multi_frame(header: SliceHeader) -> str | None:
-    if header.num_frames > 1 or header.sop_class in _ENHANCED:
-        return f"{header.num_frames} frames in one file."
+    if header.num_frames > 1 and header.sop_class not in ENHANCED_CLASSES:
+        return f"{header.num_frames} frames in one file, and nothing that says where each lies."
+    if "MOSAIC" in header.image_type:
+        return "A mosaic: the planes of a volume side by side in one image."
     return None
 
 
@@ -91,6 +100,10 @@ def _no_geometry(header: SliceHeader) -> str | None:
         return "Position or orientation is missing or malformed."
     if header.pixel_spacing_mm is None or min(header.pixel_spacing_mm) <= 0:
         return "Pixel spacing is missing or not positive."
+    if max(header.pixel_spacing_mm) > MAX_SPACING_MM or not all(
+        abs(mm) < MAX_POSITION_MM for mm in header.position_mm
+    ):
+        return "Position or pixel spacing is larger than a patient."
     row, column = np.reshape(header.orientation, (2, 3))
     departure = max(abs(row @ row - 1), abs(column @ column - 1), abs(row @ column))
     if departure > COSINE_TOLERANCE:
@@ -109,17 +122,29 @@ def _rescale_missing(header: SliceHeader) -> str | None:
 def _suv_input_missing(header: SliceHeader) -> str | None:
     if header.modality != "PT":
         return None
-    if header.units != "BQML" or header.slope is None or header.intercept is None:
-        return "The values are not given in Bq/ml."
+    if header.units not in ("BQML", "CNTS", "GML"):
+        return "The unit of the values is none of BQML, CNTS and GML."
+    if header.slope is None or header.intercept is None:
+        return "Slope or intercept is missing or malformed."
     return None
 
 
 def _unsupported_syntax(header: SliceHeader) -> str | None:
-    if header.syntax == _JPEG_EXTENDED and header.bits_stored > 8:
-        return f"JPEG extended with {header.bits_stored} bits."
+    if header.syntax == _JPEG_EXTENDED and header.bits_stored > 8 and not _HAS_LIBJPEG:
+        return (
+            f"JPEG extended with {header.bits_stored} bits; the extra gpl-codecs of medcl "
+            "(pylibjpeg-libjpeg, GPL) reads it."
+        )
     if not header.syntax or header.syntax in _LOSSLESS_SYNTAXES | LOSSY_SYNTAXES:
         return None
     return "The transfer syntax has no codec here."
+
+
+def _impossible_bits(header: SliceHeader) -> str | None:
+    stored, allocated, high = header.bits_stored, header.bits_allocated, header.high_bit
+    if allocated in (8, 16, 32) and 1 <= stored <= high + 1 <= allocated:
+        return None
+    return f"{stored} bits stored up to bit {high} of {allocated} allocated."
 
 
 def _limit_exceeded(header: SliceHeader) -> str | None:
@@ -129,6 +154,7 @@ def _limit_exceeded(header: SliceHeader) -> str | None:
 
 
 _CHECKS: tuple[tuple[ReasonCode, Check], ...] = (
+    (ReasonCode.LIMIT_EXCEEDED, _too_deep),
     (ReasonCode.PIXEL_TRUNCATED, _pixel_truncated),
     (ReasonCode.NOT_IMAGE, _not_image),
     (ReasonCode.SECONDARY_CAPTURE, _secondary_capture),
@@ -142,6 +168,7 @@ _CHECKS: tuple[tuple[ReasonCode, Check], ...] = (
     (ReasonCode.RESCALE_MISSING, _rescale_missing),
     (ReasonCode.SUV_INPUT_MISSING, _suv_input_missing),
     (ReasonCode.UNSUPPORTED_SYNTAX, _unsupported_syntax),
+    (ReasonCode.DECODE_FAILED, _impossible_bits),
     (ReasonCode.LIMIT_EXCEEDED, _limit_exceeded),
 )
 
@@ -156,7 +183,7 @@ def check_slice(
 
     Args:
         header: The slice.
-        accept: Reasons to overlook, out of `ACCEPTABLE`.
+        accept: Reasons to overlook, out of `medcl.io.refusal.ACCEPTABLE`.
 
     Returns:
         A refusal or ``None``.

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,47 +21,79 @@ _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010
 _PREAMBLE_BYTES = 132
 _SERIES_UID_TAG = 0x0020000E
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_SHORT_HEADER_BYTES, _LONG_HEADER_BYTES = 8, 12
+_LONG_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 
 
-def read_elements(
-    path: Path, *, tags: Sequence[int], bare: bool = False
-) -> tuple[FileDataset, bool]:
-    """Return some elements before the pixels, and whether the file reaches to the end of them.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Elements:
+    """What stands before the pixels of a file, and where the pixels are.
+
+    Attributes:
+        dataset: The elements, as far as they can be read, with the file meta information.
+        is_whole: The file reaches to the end of its pixels.
+        is_too_deep: Its sequences are nested more deeply than is read.
+        pixels_at: Place of the first byte of the pixels in the file; 0 where they are encapsulated,
+            deflated or absent.
+        pixel_bytes: How many bytes they are; 0 likewise.
+    """
+
+    dataset: FileDataset
+    is_whole: bool
+    is_too_deep: bool = False
+    pixels_at: int = 0
+    pixel_bytes: int = 0
+
+
+def read_elements(path: Path, *, tags: Sequence[int] | None, bare: bool = False) -> Elements:
+    """Return some elements before the pixels.
 
     Args:
         path: A DICOM file.
-        tags: Elements to keep; all others are skipped.
+        tags: Elements to keep, all others are skipped; ``None`` keeps all.
         bare: The file has no preamble; it is parsed nevertheless.
 
     Returns:
-        The elements, as far as they can be read, and False where the file has no pixels or is cut
-        or damaged before their end.
+        The elements, as far as they can be read, and where the pixels are.
 
     Raises:
         RefusedSeries: The file is too large, inflates too far, or cannot be parsed.
     """
-    found: list[int] = []
+    found: list[tuple[str | None, int]] = []
 
-    def reached_pixels(tag: int, _vr: str | None, length: int) -> bool:
+    def reached_pixels(tag: int, vr: str | None, length: int) -> bool:
         if not _FIRST_PIXEL_TAG <= tag <= _LAST_PIXEL_TAG:
             return False
-        found.append(length)
+        found.append((vr, length))
         return True
 
+    kept = None if tags is None else list(tags)
+    is_too_deep = False
     with refusing("The header"), path.open("rb") as file:
         stream, size = _inflate(file, _checked_size(file), bare)
         try:
-            elements = read_partial(cast(BinaryIO, stream), reached_pixels, None, bare, list(tags))
-        except (OSError, EOFError, ValueError, NotImplementedError, RecursionError):
+            elements = read_partial(cast(BinaryIO, stream), reached_pixels, None, bare, kept)
+        except RecursionError:
+            elements, is_too_deep = None, True
+        except (OSError, EOFError, ValueError, NotImplementedError):
             elements = None
-        remaining = size - stream.tell()
+        stopped_at = stream.tell()
         if not found and not elements:
             # A file cut or damaged inside one element loses them all; the series is named early,
             # and a series must not pass for whole because one of its files lost its name.
             stream.seek(0)
-            elements = read_partial(cast(BinaryIO, stream), _is_past_series, None, bare, list(tags))
-    is_whole = bool(found) and (found[0] == _UNDEFINED_LENGTH or found[0] <= remaining)
-    return cast(FileDataset, elements), is_whole
+            elements = read_partial(cast(BinaryIO, stream), _is_past_series, None, bare, kept)
+    vr, length = found[0] if found else (None, 0)
+    starts_at = stopped_at + (_LONG_HEADER_BYTES if vr in _LONG_VRS else _SHORT_HEADER_BYTES)
+    is_whole = bool(found) and (length == _UNDEFINED_LENGTH or starts_at + length <= size)
+    is_plain = is_whole and length != _UNDEFINED_LENGTH and stream is file
+    return Elements(
+        cast(FileDataset, elements),
+        is_whole=is_whole,
+        is_too_deep=is_too_deep,
+        pixels_at=starts_at if is_plain else 0,
+        pixel_bytes=length if is_plain else 0,
+    )
 
 
 def read_whole(path: Path, *, bare: bool = False) -> FileDataset:
@@ -159,7 +192,7 @@ def _inflate(file: BufferedIOBase, size: int, bare: bool) -> tuple[BufferedIOBas
 
 
 def _code(error: Exception) -> ReasonCode:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | RecursionError):
         return ReasonCode.LIMIT_EXCEEDED
     if isinstance(error, InvalidDicomError):
         return ReasonCode.NOT_IMAGE

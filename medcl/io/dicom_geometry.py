@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medcl.io.dicom_header import SliceHeader
 from medcl.io.limits import MAX_SLICES, MAX_VOXELS
 from medcl.io.lps import flip_world
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.slice_header import SliceHeader
 from medcl.shapes import Affine, Points, Vector3
 
 MIN_SLICES = 3
@@ -44,6 +44,10 @@ TILT_DEGREES = 0.25
 """Largest angle between the line of the slice corners and the slice normal, degrees."""
 
 
+LARGEST_TILT_DEGREES = 40.0
+"""Scanners tilt by up to 30 degrees; what slides further is no tilted gantry."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
     """Slices in order.
@@ -52,18 +56,22 @@ class Stack:
         order: Index of the input slice for each plane, along the slice normal.
         affine: Voxel index (column, row, plane) → RAS+ mm.
         jitter_mm: Largest departure of a slice from the even grid, mm.
+        tilt_degrees: Angle between the line of the slice corners and the slice normal, degrees; a
+            tilted stack has a sheared affine.
     """
 
     order: tuple[int, ...]
     affine: Affine
     jitter_mm: float
+    tilt_degrees: float
 
 
-def stack_slices(headers: Sequence[SliceHeader]) -> Stack:
+def stack_slices(headers: Sequence[SliceHeader], *, may_tilt: bool = False) -> Stack:
     """Order slices along their normal and place them on an even grid.
 
     Args:
         headers: Slices that `medcl.io.dicom_checks.check_slice` accepts, in any order.
+        may_tilt: Keep a stack whose slices slide sideways evenly, as under a tilted gantry.
 
     Returns:
         Order and affine.
@@ -82,13 +90,13 @@ def stack_slices(headers: Sequence[SliceHeader]) -> Stack:
     order = np.argsort(corners_mm @ normal, kind="stable")
     corners_mm = corners_mm[order]
     jitter_mm = _check_even(corners_mm @ normal)
-    _check_upright(corners_mm, normal)
+    tilt_degrees = _tilt_degrees(corners_mm, normal, may_tilt=may_tilt)
     spacing = headers[0].pixel_spacing_mm or (0.0, 0.0)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = row * spacing[1], column * spacing[0]
     affine[:3, 2] = (corners_mm[-1] - corners_mm[0]) / (len(headers) - 1)
     affine[:3, 3] = corners_mm[0]
-    return Stack(tuple(int(index) for index in order), flip_world(affine), jitter_mm)
+    return Stack(tuple(order.tolist()), flip_world(affine), jitter_mm, tilt_degrees)
 
 
 def _check_count(num_slices: int, plane_pixels: int) -> None:
@@ -157,16 +165,26 @@ def _check_gaps(steps: np.ndarray, spacing: float) -> None:
         )
 
 
-def _check_upright(corners_mm: Points, normal: Vector3) -> None:
-    run = corners_mm[-1] - corners_mm[0]
-    along = float(run @ normal)
-    sideways_mm = np.linalg.norm(
-        corners_mm - corners_mm[0] - np.outer((corners_mm - corners_mm[0]) @ normal, normal), axis=1
+def _tilt_degrees(corners_mm: Points, normal: Vector3, *, may_tilt: bool) -> float:
+    """Return the tilt of the line of corners, 0 where it is within the tolerance of upright.
+
+    Raises:
+        RefusedSeries: It is tilted and may not be, or slides unevenly.
+    """
+    from_first = corners_mm - corners_mm[0]
+    along = from_first @ normal
+    sideways = from_first - np.outer(along, normal)
+    furthest_mm = float(np.linalg.norm(sideways, axis=1).max())
+    degrees = float(np.degrees(np.arctan2(furthest_mm, along[-1])))
+    if degrees <= TILT_DEGREES:
+        return 0.0
+    unevenness_mm = float(
+        np.linalg.norm(sideways - np.outer(along / along[-1], sideways[-1]), axis=1).max()
     )
-    degrees = float(np.degrees(np.arctan2(sideways_mm.max(), along)))
-    if degrees > TILT_DEGREES:
-        raise RefusedSeries(
-            ReasonCode.GANTRY_TILT,
-            f"Slices slide sideways by {sideways_mm.max():.3f} mm over {along:.3f} mm "
-            f"({degrees:.2f} degrees).",
-        )
+    if may_tilt and degrees <= LARGEST_TILT_DEGREES and unevenness_mm <= JITTER_MM:
+        return degrees
+    raise RefusedSeries(
+        ReasonCode.GANTRY_TILT,
+        f"Slices slide sideways by {furthest_mm:.3f} mm over {along[-1]:.3f} mm "
+        f"({degrees:.2f} degrees), {unevenness_mm:.3f} mm off an even slide.",
+    )

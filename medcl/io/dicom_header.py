@@ -1,185 +1,165 @@
-"""What ingest must know of one slice, read before its pixels."""
+"""Elements of a DICOM file → headers of its planes. Malformed elements count as absent."""
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
-from medcl.io.dicom_file import read_elements
+from medcl.io.dicom_file import Elements, read_elements
+from medcl.io.dicom_values import number, numbers, text, words
+from medcl.io.enhanced import ENHANCED_CLASSES, frame_headers
 from medcl.io.quiet import quiet
+from medcl.io.slice_header import SliceHeader
 
 _KEYWORDS = (
     *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality"),
     *("IssuerOfPatientID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID"),
+    *("FrameOfReferenceUID", "ConvolutionKernel", "ContentTime", "AcquisitionTime"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
     *("SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns"),
-    *("BitsAllocated", "BitsStored", "RescaleSlope", "RescaleIntercept", "RescaleType"),
-    *("Units", "BurnedInAnnotation"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit"),
+    *("RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "BurnedInAnnotation"),
+    *("TemporalPositionIdentifier", "TemporalPositionIndex", "TriggerTime", "AcquisitionNumber"),
+    *("NominalCardiacTriggerDelayTime", "EchoNumbers", "EchoTime"),
+    *("DiffusionBValue", "DiffusionGradientOrientation", "StackID"),
 )
-_TAGS = [tag for tag in map(tag_for_keyword, _KEYWORDS) if tag is not None]
+_PRIVATE_DIFFUSION = {
+    (0x0019, "SIEMENS MR HEADER"): (0x0C, 0x0E),
+    (0x0043, "GEMS_PARM_01"): (0x39,),
+    (0x2001, "Philips Imaging DD 001"): (0x03,),
+}
+"""Group and private creator → elements of b-value and gradient, by the makers' statements."""
+
+_BLOCK = 0x10
+_TAGS = [
+    *(tag for tag in map(tag_for_keyword, _KEYWORDS) if tag is not None),
+    *(group << 16 | _BLOCK for group, _ in _PRIVATE_DIFFUSION),
+    *(
+        group << 16 | _BLOCK << 8 | element
+        for (group, _), elements in _PRIVATE_DIFFUSION.items()
+        for element in elements
+    ),
+]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class SliceHeader:
-    """The elements of one image file that decide what it is and where it lies.
-
-    It holds identifiers: it is never printed, logged or stored.
-
-    Attributes:
-        patient_id: *Patient ID*, empty if absent.
-        issuer: *Issuer of Patient ID*, empty if absent.
-        study_uid: *Study Instance UID*, empty if absent.
-        series_uid: *Series Instance UID*, empty if absent.
-        sop_class: *SOP Class UID*, else that of the file meta information, else empty.
-        syntax: *Transfer Syntax UID*, empty if absent.
-        modality: *Modality*, empty if absent.
-        image_type: Values of *Image Type*, upper case.
-        photometric: *Photometric Interpretation*, empty if absent.
-        num_samples: *Samples per Pixel*; 1 if absent.
-        num_frames: *Number of Frames*; 1 if absent.
-        rows: *Rows*; 0 if absent.
-        columns: *Columns*; 0 if absent.
-        bits_stored: *Bits Stored*; 0 if absent.
-        position_mm: *Image Position (Patient)*, LPS+ mm.
-        orientation: *Image Orientation (Patient)*, direction cosines of a row, then of a column.
-        pixel_spacing_mm: *Pixel Spacing*: between rows, then between columns.
-        slope: *Rescale Slope*.
-        intercept: *Rescale Intercept*.
-        rescale_type: *Rescale Type*, empty if absent.
-        units: *Units* (PET), empty if absent.
-        is_burned_in: *Burned In Annotation* is YES.
-        is_whole: The file reaches to the end of its pixels.
-        is_bare: The file has no preamble.
-    """
-
-    patient_id: str
-    issuer: str
-    study_uid: str
-    series_uid: str
-    sop_class: str
-    syntax: str
-    modality: str
-    image_type: tuple[str, ...]
-    photometric: str
-    num_samples: int
-    num_frames: int
-    rows: int
-    columns: int
-    bits_stored: int
-    position_mm: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    pixel_spacing_mm: tuple[float, ...] | None
-    slope: float | None
-    intercept: float | None
-    rescale_type: str
-    units: str
-    is_burned_in: bool
-    is_whole: bool
-    is_bare: bool
-
-
-def read_slice_header(path: Path, *, bare: bool = False) -> SliceHeader:
-    """Return the header of one DICOM file.
+def read_slice_headers(path: Path, *, bare: bool = False) -> list[SliceHeader]:
+    """Return the headers of one DICOM file: one of a classic image, one per frame of an Enhanced.
 
     Args:
         path: A DICOM file.
         bare: The file has no preamble; it is parsed nevertheless.
 
     Returns:
-        The header; missing or malformed elements are empty, 0 or ``None``.
+        At least one header; missing or malformed elements are empty, 0 or ``None``.
 
     Raises:
         RefusedSeries: The file cannot be parsed.
     """
-    elements, is_whole = read_elements(path, tags=_TAGS, bare=bare)
-    return slice_header(elements, is_whole=is_whole, is_bare=bare)
+    header = slice_header(read_elements(path, tags=_TAGS, bare=bare), is_bare=bare)
+    if header.sop_class not in ENHANCED_CLASSES or not header.is_whole:
+        return [header]
+    return frame_headers(read_elements(path, tags=None, bare=bare).dataset, header)
 
 
-def slice_header(elements: Dataset, *, is_whole: bool, is_bare: bool = False) -> SliceHeader:
+def slice_header(elements: Elements, *, is_bare: bool = False) -> SliceHeader:
     """Return the header held by parsed elements.
 
     Args:
-        elements: A data set with its file meta information.
-        is_whole: The file reaches to the end of its pixels.
+        elements: What stands before the pixels of a file.
         is_bare: The file has no preamble.
 
     Returns:
-        The header.
+        The header; of an Enhanced object what all of its frames share.
 
     Example:
-        >>> elements = Dataset()
-        >>> elements.Rows, elements.PixelSpacing = 512, [0.5, 0.5]
-        >>> header = slice_header(elements, is_whole=True)
+        >>> from pydicom.dataset import FileDataset
+        >>> dataset = FileDataset("", {})
+        >>> dataset.Rows, dataset.PixelSpacing = 512, [0.5, 0.5]
+        >>> header = slice_header(Elements(dataset, is_whole=True))
         >>> header.rows, header.columns, header.pixel_spacing_mm
         (512, 0, (0.5, 0.5))
     """
+    dataset = elements.dataset
     with quiet():
-        meta = getattr(elements, "file_meta", Dataset())
-        slope, intercept = (
-            (numbers(elements, keyword, 1) or (None,))[0]
-            for keyword in ("RescaleSlope", "RescaleIntercept")
-        )
+        meta = getattr(dataset, "file_meta", Dataset())
+        bits_stored = _count(dataset, "BitsStored", 0)
         return SliceHeader(
-            patient_id=text(elements, "PatientID"),
-            issuer=text(elements, "IssuerOfPatientID"),
-            study_uid=text(elements, "StudyInstanceUID"),
-            series_uid=text(elements, "SeriesInstanceUID"),
-            sop_class=text(elements, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"),
+            patient_id=text(dataset, "PatientID"),
+            issuer=text(dataset, "IssuerOfPatientID"),
+            study_uid=text(dataset, "StudyInstanceUID"),
+            series_uid=text(dataset, "SeriesInstanceUID"),
+            instance_uid=text(dataset, "SOPInstanceUID"),
+            frame_of_reference=text(dataset, "FrameOfReferenceUID"),
+            sop_class=text(dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"),
             syntax=text(meta, "TransferSyntaxUID"),
-            modality=text(elements, "Modality").upper(),
-            image_type=words(elements, "ImageType"),
-            photometric=text(elements, "PhotometricInterpretation").upper(),
-            num_samples=_count(elements, "SamplesPerPixel", 1),
-            num_frames=_count(elements, "NumberOfFrames", 1),
-            rows=_count(elements, "Rows", 0),
-            columns=_count(elements, "Columns", 0),
-            bits_stored=_count(elements, "BitsStored", 0),
-            position_mm=numbers(elements, "ImagePositionPatient", 3),
-            orientation=numbers(elements, "ImageOrientationPatient", 6),
-            pixel_spacing_mm=numbers(elements, "PixelSpacing", 2),
-            slope=slope,
-            intercept=intercept,
-            rescale_type=text(elements, "RescaleType").upper(),
-            units=text(elements, "Units").upper(),
-            is_burned_in=text(elements, "BurnedInAnnotation").upper() == "YES",
-            is_whole=is_whole,
+            modality=text(dataset, "Modality").upper(),
+            image_type=words(dataset, "ImageType"),
+            kernel=text(dataset, "ConvolutionKernel"),
+            photometric=text(dataset, "PhotometricInterpretation").upper(),
+            num_samples=_count(dataset, "SamplesPerPixel", 1),
+            num_frames=_count(dataset, "NumberOfFrames", 1),
+            frame=0,
+            rows=_count(dataset, "Rows", 0),
+            columns=_count(dataset, "Columns", 0),
+            bits_allocated=_count(dataset, "BitsAllocated", 0),
+            bits_stored=bits_stored,
+            high_bit=_count(dataset, "HighBit", bits_stored - 1),
+            is_signed=_count(dataset, "PixelRepresentation", 0) == 1,
+            position_mm=numbers(dataset, "ImagePositionPatient", 3),
+            orientation=numbers(dataset, "ImageOrientationPatient", 6),
+            pixel_spacing_mm=numbers(dataset, "PixelSpacing", 2),
+            slope=number(dataset, "RescaleSlope"),
+            intercept=number(dataset, "RescaleIntercept"),
+            rescale_type=text(dataset, "RescaleType").upper(),
+            units=text(dataset, "Units").upper(),
+            padding=number(dataset, "PixelPaddingValue"),
+            padding_limit=number(dataset, "PixelPaddingRangeLimit"),
+            is_burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
+            is_whole=elements.is_whole,
+            is_too_deep=elements.is_too_deep,
             is_bare=is_bare,
+            pixels_at=elements.pixels_at,
+            pixel_bytes=elements.pixel_bytes,
+            soft=_soft_words(dataset),
+            content_time=_seconds(text(dataset, "ContentTime") or text(dataset, "AcquisitionTime")),
         )
 
 
-def words(elements: Dataset, keyword: str) -> tuple[str, ...]:
-    """Return the values of a multi-valued text element, trimmed, upper case."""
-    return tuple(part.strip().upper() for part in text(elements, keyword).split("\\"))
+def _soft_words(dataset: Dataset) -> tuple[str, ...]:
+    temporal = text(dataset, "TemporalPositionIdentifier") or text(dataset, "TemporalPositionIndex")
+    diffusion = text(dataset, "DiffusionBValue") + text(dataset, "DiffusionGradientOrientation")
+    echo = text(dataset, "EchoNumbers") + " " + text(dataset, "EchoTime")
+    trigger = text(dataset, "TriggerTime") or text(dataset, "NominalCardiacTriggerDelayTime")
+    return (
+        text(dataset, "StackID"),
+        temporal,
+        diffusion or _private_diffusion(dataset),
+        echo.strip(),
+        trigger,
+        text(dataset, "AcquisitionNumber"),
+        "",
+    )
 
 
-def text(elements: Dataset, keyword: str) -> str:
-    """Return an element as trimmed text, values joined by a backslash, or empty text."""
-    value = _value(elements, keyword)
-    if value is None:
-        return ""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return str(value).strip(" \0")
-    return "\\".join(str(part).strip(" \0") for part in value)
+def _private_diffusion(dataset: Dataset) -> str:
+    for (group, creator), elements in _PRIVATE_DIFFUSION.items():
+        if text(dataset, group << 16 | _BLOCK) == creator:
+            found = (text(dataset, group << 16 | _BLOCK << 8 | one) for one in elements)
+            return " ".join(found).strip()
+    return ""
 
 
-def numbers(elements: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """Return an element as finite numbers, or ``None`` if it does not hold just ``count``."""
+def _seconds(time: str) -> float | None:
+    """Return a DICOM time (HHMMSS.FFFFFF) as seconds since midnight."""
+    digits = time.replace(":", "")
     try:
-        found = tuple(float(part) for part in text(elements, keyword).split("\\"))
+        hours, minutes, seconds = int(digits[:2]), int(digits[2:4] or 0), float(digits[4:] or 0)
     except ValueError:
         return None
-    return found if len(found) == count and all(map(math.isfinite, found)) else None
+    return 3600.0 * hours + 60.0 * minutes + seconds
 
 
 def _count(elements: Dataset, keyword: str, absent: int) -> int:
-    found = numbers(elements, keyword, 1)
-    return absent if found is None else int(found[0])
-
-
-def _value(elements: Dataset, keyword: str) -> object:
-    try:
-        return elements.get(keyword)
-    except Exception:  # noqa: BLE001 (pydicom converts lazily; a malformed value counts as absent)
-        return None
+    found = number(elements, keyword)
+    return absent if found is None else int(found)

@@ -1,49 +1,50 @@
 """Stored pixels → values of one plane."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import numpy as np
 from pydicom.dataset import FileDataset
-from pydicom.pixels.utils import pixel_array
+from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
-from medcl.io.dicom_file import refusing
-from medcl.io.dicom_header import SliceHeader, numbers
+from medcl.io.dicom_file import read_whole, refusing
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.slice_header import SliceHeader
 
-_NATIVE_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", ""}
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_PLAIN_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", _BIG_ENDIAN}
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
-def decode_plane(dataset: FileDataset, header: SliceHeader) -> np.ndarray:
-    """Return the stored integers of a single-frame image.
+def stored_planes(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
+    """Yield the stored integers of some planes of one file.
+
+    Plain pixels are read from their place; only encapsulated or deflated ones take a decoder.
 
     Args:
-        dataset: A whole file.
-        header: Its header.
+        path: The file.
+        headers: Of the planes wanted, at least one.
 
-    Returns:
-        Shape ``(rows, columns)``, 8 to 32-bit integers.
+    Yields:
+        Shape ``(rows, columns)``, 8 to 32-bit integers, in the order of ``headers``.
 
     Raises:
         RefusedSeries: Pixels are missing, cut short or cannot be decoded.
     """
-    with refusing("The pixels"):
-        pixels = dataset.get("PixelData")
-        if not pixels:
-            raise RefusedSeries(ReasonCode.PIXEL_TRUNCATED, "A slice without pixels.")
-        if header.syntax in _NATIVE_SYNTAXES:
-            _check_length(len(pixels), dataset, header)
-        if not header.syntax:
-            dataset.file_meta.TransferSyntaxUID = UID(_guessed_syntax(dataset))
-        plane = np.asarray(pixel_array(dataset, raw=True))
-    if plane.shape != (header.rows, header.columns) or plane.dtype.kind not in "iu":
-        raise RefusedSeries(
-            ReasonCode.DECODE_FAILED,
-            f"Pixels of shape {plane.shape} and type {plane.dtype} under a header of "
-            f"{header.rows} x {header.columns}.",
-        )
-    return plane
+    first = headers[0]
+    _check_length(first)
+    if first.pixels_at and first.syntax in _PLAIN_SYNTAXES:
+        with refusing("The pixels"), path.open("rb") as file:
+            for header in headers:
+                plane_bytes = header.rows * header.columns * header.bits_allocated // 8
+                file.seek(header.pixels_at + header.frame * plane_bytes)
+                yield _settled(_plain(file.read(plane_bytes), header), header)
+    else:
+        yield from _decoded(path, headers)
 
 
-def padding_mask(plane: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
+def padding_mask(plane: np.ndarray, header: SliceHeader) -> np.ndarray | None:
     """Return where a plane holds padding, or ``None`` if it declares none or has none.
 
     *Pixel Padding Value* is often written with the wrong sign (63536 for -2000); it is taken
@@ -51,7 +52,7 @@ def padding_mask(plane: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
 
     Args:
         plane: Stored integers, shape ``(rows, columns)``.
-        dataset: The file they came from.
+        header: Its header.
 
     Returns:
         True where padded, same shape.
@@ -59,15 +60,14 @@ def padding_mask(plane: np.ndarray, dataset: FileDataset) -> np.ndarray | None:
     References:
         DICOM PS3.3, C.7.5.1.1.2.
     """
-    value = numbers(dataset, "PixelPaddingValue", 1)
-    if value is None:
+    if header.padding is None:
         return None
-    limit = numbers(dataset, "PixelPaddingRangeLimit", 1) or value
+    limit = header.padding if header.padding_limit is None else header.padding_limit
     bits = plane.dtype.itemsize * 8
     low, high = sorted(
-        _wrap(int(number), bits, plane.dtype.kind == "i") for (number,) in (value, limit)
+        _wrap(int(number), bits, plane.dtype.kind == "i") for number in (header.padding, limit)
     )
-    mask = np.asarray((plane >= low) & (plane <= high))
+    mask = np.asarray(plane == low if low == high else (plane >= low) & (plane <= high))
     return mask if mask.any() else None
 
 
@@ -83,7 +83,7 @@ def values_of(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
         header: Header of the slice.
 
     Returns:
-        Same shape; integers where slope and intercept are whole, else float32.
+        Same shape; int16 or int32 where slope and intercept are whole, else float32.
 
     References:
         DICOM PS3.3, C.7.6.3.1.2 (photometric interpretation), C.11.1 (rescale).
@@ -92,13 +92,79 @@ def values_of(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
         plane = _turned(plane, header.bits_stored)
     slope = 1.0 if header.slope is None else header.slope
     intercept = 0.0 if header.intercept is None else header.intercept
-    if slope == 1.0 and intercept == 0.0:
-        return plane
     if slope.is_integer() and intercept.is_integer():
-        exact = plane.astype(np.int64) * int(slope) + int(intercept)
-        if abs(exact).max() < 2**31:
-            return np.asarray(exact.astype(np.int32))
+        whole = _whole_values(plane, int(slope), int(intercept))
+        if whole is not None:
+            return whole
     return np.asarray((plane.astype(np.float64) * slope + intercept).astype(np.float32))
+
+
+def _whole_values(plane: np.ndarray, slope: int, intercept: int) -> np.ndarray | None:
+    """Return ``plane * slope + intercept`` in int16 or int32, or ``None`` if neither holds it."""
+    ends = sorted(int(end) * slope + intercept for end in (plane.min(), plane.max()))
+    for dtype in (np.int16, np.int32):
+        limits = np.iinfo(dtype)
+        if limits.min <= ends[0] and ends[1] <= limits.max:
+            if slope != 1:
+                return np.asarray((plane.astype(np.int64) * slope + intercept).astype(dtype))
+            # What overflows on the way comes back in the sum, which fits.
+            shift = np.int64(intercept).astype(dtype)
+            return np.asarray(np.add(plane.astype(dtype, copy=False), shift))
+    return None
+
+
+def _plain(content: bytes, header: SliceHeader) -> np.ndarray:
+    letter = "i" if header.is_signed else "u"
+    order = ">" if header.syntax == _BIG_ENDIAN else "<"
+    stored = np.frombuffer(content, f"{order}{letter}{header.bits_allocated // 8}")
+    return stored.reshape(header.rows, header.columns).astype(
+        f"{letter}{stored.itemsize}", copy=False
+    )
+
+
+def _decoded(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
+    """Yield planes that take a decoder.
+
+    Raises:
+        RefusedSeries: There are no pixels, or they cannot be decoded.
+    """
+    dataset = read_whole(path, bare=headers[0].is_bare)
+    with refusing("The pixels"):
+        if not dataset.get("PixelData"):
+            raise RefusedSeries(ReasonCode.PIXEL_TRUNCATED, "A slice without pixels.")
+        if not headers[0].syntax:
+            dataset.file_meta.TransferSyntaxUID = UID(_guessed_syntax(dataset))
+        frames = [header.frame for header in headers]
+        wanted = None if headers[0].num_frames == 1 else frames
+        # Unused bits are taken care of below, for plain and decoded pixels alike.
+        for plane, header in zip(
+            iter_pixels(dataset, indices=wanted, raw=True, correct_unused_bits=False),
+            headers,
+            strict=True,
+        ):
+            yield _settled(np.array(plane), header)
+
+
+def _settled(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
+    """Return a plane of the promised shape, without the bits that are not stored values.
+
+    Raises:
+        RefusedSeries: It has another shape, or is of no integers.
+
+    References:
+        DICOM PS3.5, 8.1.1 (bits beyond *Bits Stored* once held overlays).
+    """
+    if plane.shape != (header.rows, header.columns) or plane.dtype.kind not in "iu":
+        raise RefusedSeries(
+            ReasonCode.DECODE_FAILED,
+            f"Pixels of shape {plane.shape} and type {plane.dtype} under a header of "
+            f"{header.rows} x {header.columns}.",
+        )
+    bits = plane.dtype.itemsize * 8
+    above, below = bits - 1 - header.high_bit, header.high_bit + 1 - header.bits_stored
+    if above <= 0 and below == 0:
+        return plane
+    return np.asarray((plane << max(above, 0)) >> (max(above, 0) + below))
 
 
 def _turned(plane: np.ndarray, bits_stored: int) -> np.ndarray:
@@ -112,12 +178,16 @@ def _wrap(number: int, bits: int, signed: bool) -> int:
     return number - 2**bits if signed and number >= 2 ** (bits - 1) else number
 
 
-def _check_length(num_bytes: int, dataset: FileDataset, header: SliceHeader) -> None:
-    allocated = numbers(dataset, "BitsAllocated", 1) or (16.0,)
-    expected = int(header.rows * header.columns * allocated[0]) // 8
-    if num_bytes < expected:
+def _check_length(header: SliceHeader) -> None:
+    """Refuse plain pixels that are fewer than rows, columns and frames say.
+
+    Raises:
+        RefusedSeries: They are.
+    """
+    expected = header.rows * header.columns * header.bits_allocated * header.num_frames // 8
+    if header.pixels_at and header.syntax in _PLAIN_SYNTAXES and header.pixel_bytes < expected:
         raise RefusedSeries(
-            ReasonCode.PIXEL_TRUNCATED, f"{num_bytes} of {expected} bytes of pixels."
+            ReasonCode.PIXEL_TRUNCATED, f"{header.pixel_bytes} of {expected} bytes of pixels."
         )
 
 
@@ -125,4 +195,4 @@ def _guessed_syntax(dataset: FileDataset) -> str:
     implicit, little = dataset.original_encoding
     if implicit:
         return "1.2.840.10008.1.2"
-    return "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
+    return "1.2.840.10008.1.2.1" if little else _BIG_ENDIAN

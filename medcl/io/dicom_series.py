@@ -1,45 +1,66 @@
-"""Classic single-frame series → volume."""
+"""Planes of one CT, MR or PET series, classic or Enhanced → volume."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-from pydicom.dataset import FileDataset
 
+from medcl.io.deshear import deshear
 from medcl.io.dicom_checks import check_slice
-from medcl.io.dicom_file import read_whole
 from medcl.io.dicom_geometry import Stack, stack_slices
-from medcl.io.dicom_header import SliceHeader, read_slice_header, slice_header
-from medcl.io.dicom_pixels import decode_plane, padding_mask, values_of
+from medcl.io.dicom_header import read_slice_headers
+from medcl.io.dicom_pixels import padding_mask, stored_planes, values_of
 from medcl.io.kinds import file_kind
+from medcl.io.pet_units import PetUnit, to_unit
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.slice_header import SliceHeader
 from medcl.io.values import settle
 from medcl.volume import Unit, Volume
 
-_UNITS: dict[str, Unit] = {"CT": "HU", "MR": "a.u.", "PT": "Bq/ml"}
+Tilt = Literal["refuse", "keep", "deshear"]
+"""What becomes of a series whose slices slide sideways."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SeriesReading:
-    """A volume and the header it came with; the header holds PHI and never leaves the worker.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesOptions:
+    """What a site decided about the reading of DICOM series.
 
     Attributes:
-        volume: Voxels of shape ``(1, columns, rows, slices)``.
-        first: Elements of the first slice along the normal, pixels removed.
-        jitter_mm: Largest departure of a slice from the even grid, mm.
+        tilt: ``keep`` gives a sheared affine, ``deshear`` resamples to a right-angled one.
+        pet_unit: What PET voxels shall be.
+    """
+
+    tilt: Tilt = "refuse"
+    pet_unit: PetUnit = "SUVbw"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SeriesReading:
+    """A volume and how it was put together.
+
+    Attributes:
+        volume: Voxels of shape ``(1, columns, rows, planes)``.
+        jitter_mm: Largest departure of a plane from the even grid, mm.
+        tilt_degrees: Angle between the line of the plane corners and the normal, degrees.
+        first: Place, among the input, of the first plane along the normal.
     """
 
     volume: Volume
-    first: FileDataset
     jitter_mm: float
+    tilt_degrees: float
+    first: int
 
 
 def read_series(
-    paths: Sequence[Path], *, accept: frozenset[ReasonCode] = frozenset()
+    paths: Sequence[Path],
+    *,
+    accept: frozenset[ReasonCode] = frozenset(),
+    options: SeriesOptions | None = None,
 ) -> SeriesReading:
-    """Read the files of one classic CT, MR or PET series.
+    """Read the files of one CT, MR or PET series.
 
     Slices are ordered by position along the slice normal. A series with a gap, a repeated slice,
     a tilt or a second series mixed in is refused rather than repaired: a wrong spacing is silent
@@ -47,12 +68,13 @@ def read_series(
 
     Args:
         paths: All files of the series and nothing else, in any order.
-        accept: Reasons to overlook, out of `medcl.io.dicom_checks.ACCEPTABLE`.
+        accept: Reasons to overlook of those that `medcl.io.dicom_checks.check_slice` gives.
+        options: What else the site decided.
 
     Returns:
-        The volume: CT in HU, MR in arbitrary units, PET in Bq/ml; int16 or int32 where that is
-        exact, else float32. Padded voxels hold -1024 HU, or the lowest valid value in MR and PET,
-        and are False in the validity mask.
+        The volume: CT in HU, MR in arbitrary units, PET in SUVbw or Bq/ml; int16 or int32 where
+        that is exact, else float32. Padded voxels hold -1024 HU, or the lowest valid value in MR
+        and PET, and are False in the validity mask.
 
     Raises:
         RefusedSeries: With the first reason found.
@@ -63,45 +85,55 @@ def read_series(
             ...
         medcl.io.refusal.RefusedSeries: TOO_FEW_SLICES: 0 slices; at least 3 are needed.
     """
-    headers = [read_slice_header(path, bare=file_kind(path) == "bare_dicom") for path in paths]
-    for header in headers:
+    planes = [
+        (path, header)
+        for path in paths
+        for header in read_slice_headers(path, bare=file_kind(path) == "bare_dicom")
+    ]
+    for _, header in planes:
         refusal = check_slice(header, accept=accept)
         if refusal is not None:
             raise refusal
-    return read_slices(paths, headers)
+    headers = [header for _, header in planes]
+    return read_planes([path for path, _ in planes], headers, options=options)
 
 
-def read_slices(paths: Sequence[Path], headers: Sequence[SliceHeader]) -> SeriesReading:
-    """Read a series whose headers are known and checked; each file is then opened once.
+def read_planes(
+    paths: Sequence[Path], headers: Sequence[SliceHeader], *, options: SeriesOptions | None = None
+) -> SeriesReading:
+    """Read planes whose headers are known and checked; each file is then opened once.
 
     Args:
-        paths: The files.
+        paths: The file of each plane.
         headers: Their headers, same order.
+        options: What the site decided.
 
     Returns:
         As `read_series`.
 
     Raises:
-        RefusedSeries: The slices make no volume, or a file no longer holds the header given.
+        RefusedSeries: The planes make no volume, or a file cannot be read.
     """
+    options = options or SeriesOptions()
     _check_one_series(headers)
-    stack = stack_slices(headers)
-    columns, rows = headers[0].columns, headers[0].rows
-    array = np.zeros((columns, rows, len(paths)), np.int16)
-    padded: np.ndarray | None = None
-    first: FileDataset | None = None
-    for index, place in enumerate(stack.order):
-        dataset, plane, mask = _read_plane(paths[place], headers[place])
-        array = _wide_enough(array, plane)
-        array[:, :, index] = plane.T
-        if mask is not None:
-            padded = np.zeros(array.shape, bool) if padded is None else padded
-            padded[:, :, index] = mask.T
-        first = dataset if first is None else first
+    stack = stack_slices(headers, may_tilt=options.tilt != "refuse")
+    modality = cast(Literal["CT", "MR", "PT"], headers[0].modality)
+    array, padded = _assembled(paths, headers, stack)
+    units: dict[str, Unit] = {"CT": "HU", "MR": "a.u.", "PT": options.pet_unit}
+    if modality == "PT":
+        array = to_unit(array, [paths[place] for place in stack.order], options.pet_unit)
+    volume = Volume(
+        array=array[np.newaxis],
+        affine=stack.affine,
+        modality=modality,
+        unit=units[modality],
+        validity=settle(array, padded, modality=modality),
+    )
     return SeriesReading(
-        _volume(array, padded, stack, headers[0].modality),
-        cast(FileDataset, first),
-        stack.jitter_mm,
+        volume=deshear(volume) if options.tilt == "deshear" else volume,
+        jitter_mm=stack.jitter_mm,
+        tilt_degrees=stack.tilt_degrees,
+        first=stack.order[0],
     )
 
 
@@ -114,39 +146,38 @@ def _check_one_series(headers: Sequence[SliceHeader]) -> None:
         )
 
 
-def _read_plane(
-    path: Path, header: SliceHeader
-) -> tuple[FileDataset, np.ndarray, np.ndarray | None]:
-    dataset = read_whole(path, bare=header.is_bare)
-    if "PixelData" not in dataset:
-        raise RefusedSeries(ReasonCode.PIXEL_TRUNCATED, "A slice without pixels.")
-    found = slice_header(dataset, is_whole=header.is_whole, is_bare=header.is_bare)
-    if found != header:
-        raise RefusedSeries(ReasonCode.CHANGED_CONTENT, "A header changed since it was surveyed.")
-    stored = decode_plane(dataset, header)
-    mask = padding_mask(stored, dataset)
-    del dataset.PixelData
-    return dataset, values_of(stored, header), mask
+def _assembled(
+    paths: Sequence[Path], headers: Sequence[SliceHeader], stack: Stack
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return values and padding, both ``(columns, rows, planes)``, columns fastest in memory."""
+    rows, columns = headers[0].rows, headers[0].columns
+    array = np.zeros((len(headers), rows, columns), np.int16)
+    padded: np.ndarray | None = None
+    for index, stored in _in_order(paths, headers, stack):
+        header = headers[stack.order[index]]
+        plane = values_of(stored, header)
+        array = array.astype(_common_type(array, plane), copy=False)
+        array[index] = plane
+        mask = padding_mask(stored, header)
+        if mask is not None:
+            padded = np.zeros(array.shape, bool) if padded is None else padded
+            padded[index] = mask
+    return array.transpose(2, 1, 0), None if padded is None else padded.transpose(2, 1, 0)
 
 
-def _wide_enough(array: np.ndarray, plane: np.ndarray) -> np.ndarray:
-    """Return the array in the first of int16, int32, float32 that holds the plane too."""
-    if plane.dtype.kind == "f" or array.dtype.kind == "f":
-        return array.astype(np.float32, copy=False)
-    low, high = int(plane.min()), int(plane.max())
-    for dtype in (np.int16, np.int32):
-        limits = np.iinfo(dtype)
-        if array.dtype.itemsize <= limits.bits // 8 and limits.min <= low and high <= limits.max:
-            return array.astype(dtype, copy=False)
-    return array.astype(np.float32)
+def _in_order(
+    paths: Sequence[Path], headers: Sequence[SliceHeader], stack: Stack
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each plane's index in the volume and its stored integers, file by file."""
+    indices = sorted(range(len(paths)), key=lambda index: str(paths[stack.order[index]]))
+    for path, group in groupby(indices, key=lambda index: paths[stack.order[index]]):
+        members = list(group)
+        wanted = [headers[stack.order[index]] for index in members]
+        yield from zip(members, stored_planes(path, wanted), strict=True)
 
 
-def _volume(array: np.ndarray, padded: np.ndarray | None, stack: Stack, modality: str) -> Volume:
-    validity = settle(array, padded, modality=modality)
-    return Volume(
-        array=array[np.newaxis],
-        affine=stack.affine,
-        modality=cast(Literal["CT", "MR", "PT"], modality),
-        unit=_UNITS[modality],
-        validity=validity,
-    )
+def _common_type(array: np.ndarray, plane: np.ndarray) -> np.dtype:
+    """Return the first of int16, int32, float32 that both fit into."""
+    if "f" in (array.dtype.kind, plane.dtype.kind):
+        return np.dtype(np.float32)
+    return np.promote_types(array.dtype, plane.dtype)

@@ -1,18 +1,22 @@
 """What a file is, told from its first bytes; names and extensions are not trusted."""
 
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Literal
 
-FileKind = Literal["dicom", "bare_dicom", "nifti", "npz", "unknown"]
+FileKind = Literal["dicom", "bare_dicom", "nifti", "nrrd", "metaimage", "npz", "unknown"]
 
 _HEAD_BYTES = 4096
 _NIFTI1_HEADER, _NIFTI2_HEADER = 348, 540
+_NRRD = re.compile(rb"NRRD\d{4}\r?\n")
+# MetaIO writes ObjectType first; nothing obliges other programs to.
+_METAIMAGE = re.compile(rb"\s*(?:ObjectType\s*=\s*Image|NDims\s*=\s*\d+)\s*\n", re.IGNORECASE)
 
 
 def file_kind(path: Path) -> FileKind:
-    """Return what a file seems to be.
+    r"""Return what a file seems to be.
 
     ``bare_dicom`` is a DICOM data set without the 128-byte preamble, as old archives hold them;
     only a parser can tell whether it is one.
@@ -21,7 +25,15 @@ def file_kind(path: Path) -> FileKind:
         path: A readable file.
 
     Returns:
-        The kind; ``unknown`` for anything else.
+        The kind; ``unknown`` for anything else. A header whose voxels lie in another file counts
+        as its kind too, so that its reader can say why it is refused.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "named.dcm"
+        >>> _ = path.write_bytes(b"NRRD0004\ntype: short\n")
+        >>> file_kind(path)
+        'nrrd'
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -31,6 +43,10 @@ def file_kind(path: Path) -> FileKind:
         return "npz"
     if _is_nifti(_gunzip_head(head) if head[:2] == b"\x1f\x8b" else head):
         return "nifti"
+    if _NRRD.match(head):
+        return "nrrd"
+    if _METAIMAGE.match(head):
+        return "metaimage"
     return "bare_dicom" if _starts_like_dicom(head) else "unknown"
 
 

@@ -14,3 +14,6 @@ MAX_VOXELS = 2**31
 
 MAX_SLICES = 20_000
 """Most slices of one series."""
+
+MAX_PARTS = 2000
+"""Most 3D volumes of one 4D file (a long fMRI run has 1200)."""

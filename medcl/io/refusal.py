@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     IMPLAUSIBLE_RANGE = "IMPLAUSIBLE_RANGE"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     NOT_3D = "NOT_3D"
+    LABEL_MAP = "LABEL_MAP"
     DUPLICATE_VOLUME = "DUPLICATE_VOLUME"
     CHANGED_CONTENT = "CHANGED_CONTENT"
 
@@ -67,6 +68,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.IMPLAUSIBLE_RANGE: "The values cannot be what the header says they are.",
     ReasonCode.LIMIT_EXCEEDED: "The file asks for more memory or size than the limits allow.",
     ReasonCode.NOT_3D: "The file holds no single 3D volume: a plane or a time series.",
+    ReasonCode.LABEL_MAP: "The voxels are labels, not measurements.",
     ReasonCode.DUPLICATE_VOLUME: "The same voxels are in the store already.",
     ReasonCode.CHANGED_CONTENT: "The files changed since they were surveyed or stored.",
 }

@@ -1,26 +1,57 @@
-"""`medcl ingest`: archive folders → volume store, every file accounted for."""
+"""`medcl ingest`: archive folders → volume store, every file accounted for.
+
+This process finds files, plans, and writes the store; it opens no file of the archive itself. See
+`medcl.stages.reading` for the processes that do.
+"""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from medcl.errors import MedclError
 from medcl.fanout.executors import executor
-from medcl.ingest.archive import IngestOptions, Job, Survey, read_job, survey
+from medcl.ingest import archive
+from medcl.ingest.archive_index import ArchiveIndex
+from medcl.ingest.discovery import FoundFile
 from medcl.ingest.identity import Keyring
+from medcl.ingest.jobs import Job
+from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
+from medcl.runtime.confinement import ChildLimits
 from medcl.stages.progress import ProgressSink
+from medcl.stages.reading import (
+    Ready,
+    Task,
+    inspected,
+    inspection,
+    packed,
+    reading,
+    run_task,
+)
 from medcl.stages.store import accounting
 from medcl.stages.summary import StageSummary, Written
-from medcl.store.packing import Packed, pack
 from medcl.store.store import Store
-from medcl.volume import Modality
 
-Ready = Packed | Refused
+T = TypeVar("T")
 
 _WAITING_PER_WORKER = 2
-"""Jobs handed out ahead: enough to keep workers busy, few enough to bound memory."""
+"""Tasks handed out ahead: enough to keep workers busy, few enough to bound memory."""
+
+_FILES_PER_TASK = 64
+_REFUSALS_PER_WRITE = 500
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was settled so far."""
+
+    accounted: int = 0
+    refused: int = 0
+    before: int = 0
 
 
 def run(
@@ -29,8 +60,8 @@ def run(
     store: Path,
     key_file: Path,
     progress: ProgressSink,
-    modality: Modality = "MR",
-    patient_pattern: str | None = None,
+    options: IngestOptions | None = None,
+    limits: ChildLimits | None = None,
     workers: int = 1,
     scheduler: str | None = None,
 ) -> StageSummary:
@@ -41,9 +72,9 @@ def run(
         store: Folder of the store, made if absent.
         key_file: The site's secret.
         progress: Shows how far it is.
-        modality: Of files without a header that says it (NIfTI).
-        patient_pattern: Regular expression that finds the patient in the path of such a file.
-        workers: Processes that read; 1 reads in this process.
+        options: What the site decided; the defaults refuse whatever is doubtful.
+        limits: Of each reading process, per file or series.
+        workers: Reading processes.
         scheduler: Address of a Dask scheduler whose workers read instead.
 
     Returns:
@@ -53,107 +84,163 @@ def run(
         MedclError: A file of the archive would be left without an outcome.
     """
     keyring = Keyring.from_file(key_file)
-    options = IngestOptions(nifti_modality=modality, patient_pattern=patient_pattern)
+    options, limits = options or IngestOptions(), limits or ChildLimits()
     where = scheduler or ("local" if workers > 1 else "serial")
-    with executor(where, workers=workers) as pool:
-        with progress.task("Surveying", unit="files") as advance:
-            found = survey(
-                sources,
-                keyring,
-                options=options,
-                mapper=map if where == "serial" else pool.map,
-                progress=lambda _done: advance(),
-            )
-        with Store.open_or_create(store, key_fingerprint=keyring.fingerprint) as opened:
-            done_before = _settle(found, opened, keyring, pool, workers, progress)
-            _require_accounted(found)
-            counts, volumes = opened.counts(), len(opened.rows())
+    tally = _Tally()
+    with (
+        executor(where, workers=workers) as pool,
+        ArchiveIndex() as index,
+        Store.open_or_create(store, key_fingerprint=keyring.fingerprint) as opened,
+    ):
+        hands = _Hands(pool, workers, limits)
+        with progress.task("Finding", unit="files") as advance:
+            archive.find(sources, index, on_found=advance)
+        refusals = _Refusals(opened, tally)
+        refusals.take(archive.unopened(index, keyring))
+        _survey(index, keyring, hands, refusals, progress)
+        _settle(index, keyring, options, hands, opened, refusals, progress)
+        _require_accounted(index.num_files, tally)
+        counts, volumes = opened.counts(), len(opened.rows())
+        num_files = index.num_files
     return StageSummary(
         stage="ingest",
         figures={
-            "files_found": found.num_files,
+            "files_found": num_files,
             "files_discovered": counts.discovered.files,
             "files_accepted": counts.accepted.files,
             "files_refused": counts.refused.files,
             "volumes": volumes,
-            "settled_before": done_before,
+            "settled_before": tally.before,
         },
         tables=[accounting(counts)],
-        notes=[f"{done_before} series were settled before and left alone."] if done_before else [],
+        notes=[f"{tally.before} series and files were settled before and left alone."]
+        if tally.before
+        else [],
         written=[Written("store", store)],
         next_command=f"medcl store show {store}",
     )
 
 
-def read_and_pack(job: Job, keyring: Keyring) -> list[Ready]:
-    """Read a job's volumes and make them ready for the store; runs in workers.
+@dataclass(frozen=True, slots=True)
+class _Hands:
+    """Who does the reading."""
 
-    Args:
-        job: Piece of work from a survey.
-        keyring: The site's keys.
+    pool: Executor
+    workers: int
+    limits: ChildLimits
 
-    Returns:
-        One outcome per volume.
-    """
-    return [
-        outcome if isinstance(outcome, Refused) else pack(outcome)
-        for outcome in read_job(job, keyring)
-    ]
+    def work(self, asked: Iterable[T], task_of: Callable[[T], Task]) -> Iterator[tuple[T, bytes]]:
+        """Yield each question with its answer, in order, with few of them in memory at once."""
+        waiting: deque[tuple[T, Future[bytes]]] = deque()
+        for one in asked:
+            waiting.append((one, self.pool.submit(run_task, task_of(one))))
+            if len(waiting) >= _WAITING_PER_WORKER * self.workers:
+                yield _answered(waiting.popleft())
+        while waiting:
+            yield _answered(waiting.popleft())
+
+
+def _answered(pair: tuple[T, "Future[bytes]"]) -> tuple[T, bytes]:
+    return pair[0], pair[1].result()
+
+
+class _Refusals:
+    """Writes refusals, many in one transaction, unless the store knows them."""
+
+    def __init__(self, store: Store, tally: _Tally) -> None:
+        self._store, self.tally = store, tally
+        self._waiting: list[Refused] = []
+
+    def take(self, refused: Iterable[Refused]) -> None:
+        """Count refusals and write them now or later."""
+        for one in refused:
+            self.tally.accounted += one.num_files
+            self.tally.refused += 1
+            if self._store.is_done(one.key, one.fingerprint):
+                self.tally.before += 1
+                continue
+            self._waiting.append(one)
+            if len(self._waiting) >= _REFUSALS_PER_WRITE:
+                self.write()
+
+    def write(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._store.refuse(*self._waiting)
+            self._waiting = []
+
+
+def _survey(
+    index: ArchiveIndex,
+    keyring: Keyring,
+    hands: _Hands,
+    refusals: _Refusals,
+    progress: ProgressSink,
+) -> None:
+    """Look into every file."""
+    batches = _batches((found for found in index.files() if found.refusal is None), _FILES_PER_TASK)
+    with progress.task("Surveying", total=index.num_files, unit="files") as advance:
+        advance(refusals.tally.accounted)
+        for batch, answer in hands.work(
+            batches, lambda batch: inspection([found.path for found in batch], hands.limits)
+        ):
+            for found, facts in zip(batch, inspected(answer), strict=True):
+                refused = archive.note(found, facts, index, keyring)
+                refusals.take([] if refused is None else [refused])
+            advance(len(batch), refused=refusals.tally.refused)
+    refusals.write()
+
+
+def _batches(found: Iterable[FoundFile], size: int) -> Iterator[list[FoundFile]]:
+    remaining = iter(found)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def _settle(
-    found: Survey,
-    store: Store,
+    index: ArchiveIndex,
     keyring: Keyring,
-    pool: Executor,
-    workers: int,
+    options: IngestOptions,
+    hands: _Hands,
+    store: Store,
+    refusals: _Refusals,
     progress: ProgressSink,
-) -> int:
-    """Write every outcome that is not in the store yet.
+) -> None:
+    """Write every outcome that is not in the store yet."""
+    tally = refusals.tally
+    with progress.task("Reading", total=index.num_files - tally.accounted, unit="files") as advance:
 
-    Returns:
-        Number of jobs and refusals that the store knew already.
-    """
-    refused = [one for one in found.refused if not store.is_done(one.key, one.fingerprint)]
-    jobs = [
-        job
-        for job in found.jobs
-        if not all(store.is_done(key, job.fingerprint) for key in job.keys)
-    ]
-    if refused:
-        store.refuse(*refused)
-    total = sum(len(job.keys) for job in jobs)
-    num_refused = len(found.refused)
-    with progress.task("Reading", total=total, unit="series") as advance:
-        for outcomes in _read(jobs, keyring, pool, workers):
-            for outcome in outcomes:
-                if isinstance(outcome, Refused):
-                    store.refuse(outcome)
-                    num_refused += 1
+        def left() -> Iterator[Job]:
+            for planned in archive.plan(index, keyring, options):
+                if isinstance(planned, Refused):
+                    refusals.take([planned])
+                    advance(planned.num_files, refused=tally.refused)
+                    continue
+                tally.accounted += planned.num_files
+                if all(store.is_done(key, planned.fingerprint) for key in planned.keys):
+                    tally.before += 1
+                    advance(planned.num_files)
                 else:
-                    store.add_packed(outcome)
-                advance(1, refused=num_refused)
-    return len(found.refused) - len(refused) + len(found.jobs) - len(jobs)
+                    yield planned
+
+        for job, answer in hands.work(left(), lambda job: reading(job, hands.limits)):
+            for outcome in packed(answer, job):
+                _keep(outcome, store, tally)
+            advance(job.num_files, refused=tally.refused)
+    refusals.write()
 
 
-def _read(
-    jobs: Sequence[Job], keyring: Keyring, pool: Executor, workers: int
-) -> Iterator[list[Ready]]:
-    """Yield outcomes in the order of jobs, with few of them in memory at once."""
-    waiting: deque[Future[list[Ready]]] = deque()
-    for job in jobs:
-        waiting.append(pool.submit(read_and_pack, job, keyring))
-        if len(waiting) >= _WAITING_PER_WORKER * workers:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _keep(outcome: Ready, store: Store, tally: _Tally) -> None:
+    if isinstance(outcome, Refused):
+        store.refuse(outcome)
+        tally.refused += 1
+    else:
+        store.add_packed(outcome)
 
 
-def _require_accounted(found: Survey) -> None:
-    accounted = sum(job.num_files for job in found.jobs)
-    accounted += sum(one.num_files for one in found.refused)
-    if accounted != found.num_files:
+def _require_accounted(num_files: int, tally: _Tally) -> None:
+    if tally.accounted != num_files:
         raise MedclError(
-            f"Every file must be accepted or refused; {found.num_files} were found and "
-            f"{accounted} accounted for. This is a fault of medcl."
+            f"Every file must be accepted or refused; {num_files} were found and "
+            f"{tally.accounted} accounted for. This is a fault of medcl."
         )

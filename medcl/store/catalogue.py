@@ -9,7 +9,7 @@ from medcl.errors import CorruptionError, InputError
 from medcl.store.columns import VOLUME_COLUMNS, Cell, seal
 from medcl.store.disk import NO_ROOM
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of tables or files; a store of another version is refused."""
 
 Statement = tuple[str, Sequence[Cell]]
@@ -28,6 +28,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "detail": "TEXT NOT NULL",
         "num_files": "INTEGER NOT NULL",
         "fingerprint": "TEXT NOT NULL",
+        "duplicate_of": "TEXT",
         "seal": "TEXT NOT NULL",
     },
     "label_sets": {"name": "TEXT PRIMARY KEY", "kind": "TEXT NOT NULL"},
@@ -49,6 +50,8 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "PRIMARY KEY": "(name, key)",
     },
 }
+
+_CONTENT_INDEX = "CREATE INDEX IF NOT EXISTS volumes_by_content ON volumes (content_sha256)"
 
 
 class Catalogue:
@@ -73,6 +76,7 @@ class Catalogue:
             for table, columns in _TABLES.items():
                 inner = ", ".join(f"{name} {kind}" for name, kind in columns.items())
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({inner}) WITHOUT ROWID")
+            connection.execute(_CONTENT_INDEX)
             facts = {"schema_version": str(SCHEMA_VERSION), "key_fingerprint": key_fingerprint}
             connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", facts.items())
         connection.close()

@@ -11,13 +11,15 @@ import numpy as np
 from medcl.errors import CorruptionError
 from medcl.ingest.outcome import Technical
 from medcl.store.coding import LinearCoding
-from medcl.store.rows import Statistics, VolumeRow
+from medcl.store.measures import Quality, Statistics
+from medcl.store.rows import VolumeRow
 
 Cell = str | int | float | None
 """A value of the catalogue."""
 
 _AFFINE = tuple(f"affine_{row}{column}" for row in range(3) for column in range(4))
 _STATISTICS = tuple(field.name for field in fields(Statistics))
+_QUALITY = tuple(field.name for field in fields(Quality))
 _TECHNICAL = tuple(field.name for field in fields(Technical))
 
 
@@ -48,6 +50,11 @@ VOLUME_COLUMNS: Mapping[str, str] = {
     "mask_sha256": "TEXT",
     "content_sha256": "TEXT NOT NULL",
     **dict.fromkeys(_STATISTICS, "REAL NOT NULL"),
+    "clipped_fraction": "REAL NOT NULL",
+    "noise_sd": "REAL NOT NULL",
+    "empty_slices": "INTEGER NOT NULL",
+    "hu_scale": "TEXT",
+    "perceptual_hash": "TEXT",
     **{f"technical_{name}": _technical_type(name) for name in _TECHNICAL},
     "num_files": "INTEGER NOT NULL",
     "fingerprint": "TEXT NOT NULL",
@@ -88,6 +95,8 @@ def cells_of(row: VolumeRow) -> list[Cell]:
     cells += [row.dtype, float(row.coding.slope), float(row.coding.intercept)]
     cells += [row.sha256, row.mask_sha256, row.content_sha256]
     cells += [getattr(row.statistics, name) for name in _STATISTICS]
+    cells += [getattr(row.quality, name) for name in _QUALITY]
+    cells += [row.perceptual_hash]
     cells += [_cell(getattr(row.technical, name)) for name in _TECHNICAL]
     cells += [row.num_files, row.fingerprint]
     # SQLite keeps no negative zero, which real affines are full of; the seal must not see it.
@@ -120,6 +129,8 @@ def row_of(cells: Sequence[Cell]) -> VolumeRow:
         mask_sha256=found["mask_sha256"],
         content_sha256=found["content_sha256"],
         statistics=Statistics(**{name: found[name] for name in _STATISTICS}),
+        quality=Quality(**{name: found[name] for name in _QUALITY}),
+        perceptual_hash=found["perceptual_hash"],
         technical=_technical(found),
         num_files=found["num_files"],
         fingerprint=found["fingerprint"],

@@ -14,7 +14,8 @@ from medcl.store.row_cache import RowCache
 from medcl.store.rows import RefusalRow, VolumeRow
 
 Added = Literal["added", "unchanged", "refused"]
-"""What became of a volume: ``refused`` if other content stands under its key already."""
+"""What became of a volume: ``refused`` if other content stands under its key already, or the same
+content under another key."""
 
 Standing = Literal["unchanged", "refused"] | None
 """What a stored volume makes of a new one under its key; ``None``: it has to be written."""
@@ -61,19 +62,27 @@ class Intake:
             )
             self._catalogue.write([insert("refused", changed)])
             return "refused"
-        if not all(is_intact(one.path, one.sha256) for one in files_of(row, self._files)):
+        if not self._is_whole(row):
             return None
         if (row.num_files, row.fingerprint) != (num_files, fingerprint):
             self._put_row(replace(row, num_files=num_files, fingerprint=fingerprint), [])
         return "unchanged"
 
-    def take(self, packed: Packed) -> Added:
+    def take(self, packed: Packed, *, accept_duplicates: bool = False) -> Added:
         """Write what is not there yet: mask, voxels, then row and label in one transaction.
+
+        Args:
+            packed: The volume.
+            accept_duplicates: Write it although another key has the same content.
 
         Returns:
             What became of the volume.
         """
         row = packed.row
+        if not accept_duplicates and self._rows.find(row.key) is None:
+            twin = self._rows.with_content(row.content_sha256)
+            if twin is not None:
+                return self._turn_away(packed, twin)
         standing = self.settle(
             key=row.key,
             content=row.content_sha256,
@@ -86,11 +95,8 @@ class Intake:
         if packed.label is not None and packed.label_set is not None:
             more += self._labels.put_labels(packed.label_set, [packed.label], {row.key})
         if standing is None:
-            if packed.mask is not None:
-                self._files.write(self._files.mask(row.key), packed.mask)
-            self._files.write(self._files.voxels(row.key), packed.voxels)
             more += [("DELETE FROM refused WHERE key = ?", (row.key,))]
-            self._put_row(row, more)
+            self._put_volume(row, packed, more)
         elif more:
             self._catalogue.write(more)
         return standing or "added"
@@ -105,20 +111,65 @@ class Intake:
         ]
         self._catalogue.write([insert("refused", row) for row in placed])
 
-    def is_done(self, key: str, fingerprint: str) -> bool:
-        """Return whether a volume or a refusal of this key and fingerprint stands."""
+    def is_done(self, key: str, fingerprint: str, *, accept_duplicates: bool = False) -> bool:
+        """Return whether a volume or a refusal of this key and fingerprint stands.
+
+        A volume stands with its file; a refusal as a duplicate, with the file of the volume it is a
+        duplicate of, and not where duplicates are accepted.
+        """
         found = self._catalogue.select(
-            "SELECT 0 FROM volumes WHERE key = ? AND fingerprint = ?"
-            " UNION ALL SELECT 1 FROM refused WHERE key IN (?, ?) AND fingerprint = ?",
+            "SELECT key, key FROM volumes WHERE key = ? AND fingerprint = ?"
+            " UNION ALL SELECT r.duplicate_of, v.key"
+            " FROM refused r LEFT JOIN volumes v ON v.key = r.duplicate_of"
+            " WHERE r.key IN (?, ?) AND r.fingerprint = ?",
             (key, fingerprint, key, refusals.displaced_key(key, fingerprint), fingerprint),
         )
-        return any(refused or self._files.voxels(key).is_file() for (refused,) in found)
-
-    def refusals(self) -> list[RefusalRow]:
-        """Return all refusals, by key."""
-        found = self._catalogue.select("SELECT * FROM refused ORDER BY key")
-        return [refusals.row_of(cells) for cells in found]
+        return any(
+            needed is None
+            or (
+                held is not None
+                and (held == key or not accept_duplicates)
+                and self._files.voxels(str(held)).is_file()
+            )
+            for needed, held in found
+        )
 
     def _put_row(self, row: VolumeRow, more: list[Statement]) -> None:
         self._catalogue.write([insert("volumes", cells_of(row), sealed=False), *more])
         self._rows.put(row)
+
+    def _put_volume(self, row: VolumeRow, packed: Packed, more: list[Statement]) -> None:
+        if packed.mask is not None:
+            self._files.write(self._files.mask(row.key), packed.mask)
+        self._files.write(self._files.voxels(row.key), packed.voxels)
+        self._put_row(row, more)
+
+    def _turn_away(self, packed: Packed, twin: VolumeRow) -> Added:
+        """Refuse a duplicate; where the stored volume is damaged, the duplicate mends it.
+
+        Returns:
+            ``refused``.
+        """
+        if not self._is_whole(twin):
+            mended = replace(
+                packed.row,
+                key=twin.key,
+                patient_key=twin.patient_key,
+                study_key=twin.study_key,
+                technical=twin.technical,
+                num_files=twin.num_files,
+                fingerprint=twin.fingerprint,
+            )
+            self._put_volume(mended, packed, [])
+        label, name = packed.label, packed.label_set
+        is_other = (
+            label is not None
+            and name is not None
+            and self._labels.contradicts(name, twin.key, label.value)
+        )
+        refused = refusals.duplicate(packed.row, twin, other_label=is_other)
+        self._catalogue.write([insert("refused", refused)])
+        return "refused"
+
+    def _is_whole(self, row: VolumeRow) -> bool:
+        return all(is_intact(one.path, one.sha256) for one in files_of(row, self._files))

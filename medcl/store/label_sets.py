@@ -73,6 +73,13 @@ class LabelSets:
         text = "\n".join(json.dumps(row) for row in rows)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def contradicts(self, name: str, key: str, value: int) -> bool:
+        """Return whether a set gives a volume another class than ``value``."""
+        found = self._catalogue.select(
+            "SELECT value FROM labels WHERE name = ? AND key = ?", (name, key)
+        )
+        return any(stored != value for (stored,) in found)
+
     def put_labels(
         self, name: str, rows: Iterable[LabelRow], known: set[str]
     ) -> Iterator[Statement]:

@@ -15,8 +15,10 @@ from medcl.errors import InputError
 from medcl.ingest.outcome import Accepted, Technical
 from medcl.store.coding import LinearCoding, Values, exact_linear_coding
 from medcl.store.frames import compress, compress_map
+from medcl.store.perceptual import perceptual_hash
+from medcl.store.quality import quality_of
 from medcl.store.rows import LabelRow, VolumeRow, require_key, require_mark, require_name
-from medcl.store.statistics import measure
+from medcl.store.statistics import levels_of, statistics_of, without_padding
 from medcl.volume import Volume
 
 Cell = str | int | float | None
@@ -59,6 +61,8 @@ def pack(accepted: Accepted) -> Packed:
     codes, coding = _encode(_plain(volume.array))
     voxels = compress(codes)
     mask = None if volume.validity is None else compress_map(volume.validity)
+    levels = levels_of(codes, coding, volume.validity)
+    seen = without_padding(levels) if volume.modality == "CT" else levels
     row = VolumeRow(
         key=accepted.key,
         patient_key=accepted.patient_key,
@@ -73,7 +77,11 @@ def pack(accepted: Accepted) -> Packed:
         sha256=hashlib.sha256(voxels).hexdigest(),
         mask_sha256=None if mask is None else hashlib.sha256(mask).hexdigest(),
         content_sha256=content_hash(volume),
-        statistics=measure(codes, coding, volume.validity),
+        statistics=statistics_of(levels, is_ct=volume.modality == "CT"),
+        quality=quality_of(codes, coding, volume, levels),
+        perceptual_hash=perceptual_hash(
+            codes, coding, affine=volume.affine, validity=volume.validity, levels=seen
+        ),
         technical=checked_technical(accepted.technical),
         num_files=int(accepted.num_files),
         fingerprint=accepted.fingerprint,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from medcl.ingest.outcome import Refused
 from medcl.io.refusal import ReasonCode
 from medcl.store.columns import Cell, unseal
-from medcl.store.rows import RefusalRow, Tally, require_key, require_mark
+from medcl.store.rows import RefusalRow, Tally, VolumeRow, require_key, require_mark
 
 # A sentence of geometry and counts needs no more than these signs; a path, a UID, a date or a
 # DICOM name does.
@@ -73,11 +73,39 @@ def changed_content(*, key: str, num_files: int, fingerprint: str) -> RefusalRow
     )
 
 
+def duplicate(row: VolumeRow, twin: VolumeRow, *, other_label: bool) -> RefusalRow:
+    """Return the refusal of a volume whose content the store holds under another key.
+
+    Args:
+        row: The volume that came later.
+        twin: The one that is stored.
+        other_label: Whether the later one came with a label that contradicts the stored one's.
+
+    Returns:
+        Its row, which names the stored volume.
+    """
+    whose = "the same patient" if row.patient_key == twin.patient_key else "another patient"
+    contradiction = " It came with another label." if other_label else ""
+    return RefusalRow(
+        key=row.key,
+        code=ReasonCode.DUPLICATE_VOLUME,
+        detail=f"The store holds the same voxels and grid, of {whose}.{contradiction}",
+        num_files=row.num_files,
+        fingerprint=row.fingerprint,
+        duplicate_of=twin.key,
+    )
+
+
 def row_of(cells: tuple[Cell, ...]) -> RefusalRow:
     """Return the row that sealed cells spell out."""
-    key, code, detail, num_files, fingerprint = unseal(cells, "refusals")
+    key, code, detail, num_files, fingerprint, twin = unseal(cells, "refusals")
     return RefusalRow(
-        str(key), ReasonCode(str(code)), str(detail), int(num_files or 0), str(fingerprint)
+        key=str(key),
+        code=ReasonCode(str(code)),
+        detail=str(detail),
+        num_files=int(num_files or 0),
+        fingerprint=str(fingerprint),
+        duplicate_of=None if twin is None else str(twin),
     )
 
 

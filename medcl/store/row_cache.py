@@ -42,6 +42,14 @@ class RowCache:
                 row = self._singles[key] = row_of(found[0])
         return row
 
+    def with_content(self, content_sha256: str) -> VolumeRow | None:
+        """Return the row with this content, the one of the smallest key of several, or ``None``."""
+        found = self._catalogue.select(
+            "SELECT min(key) FROM volumes WHERE content_sha256 = ?", (content_sha256,)
+        )
+        key = found[0][0]
+        return None if key is None else self.find(str(key))
+
     def put(self, row: VolumeRow) -> None:
         """Remember a row that was just written."""
         self._singles[row.key] = row

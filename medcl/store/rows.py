@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from medcl.errors import InputError
 from medcl.geometry import affine as affines
 from medcl.geometry.boxes import Box
@@ -12,45 +14,12 @@ from medcl.ingest.outcome import Technical
 from medcl.io.refusal import ReasonCode
 from medcl.shapes import Affine
 from medcl.store.coding import LinearCoding
+from medcl.store.measures import Quality, Statistics, slice_axis
 from medcl.volume import Modality, Unit
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _MARK = re.compile(r"[0-9A-Za-z:_-]{1,128}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Statistics:
-    """Distribution of a volume's values, in its unit.
-
-    Measured and finite voxels count, all channels together. A quantile is the smallest value that
-    at least that share of voxels does not exceed. *Foreground* are the voxels above
-    ``p01 + 0.05 * (p99 - p01)``: it leaves out air and its noise, and keeps lung and all tissue.
-
-    Attributes:
-        minimum: Smallest value.
-        maximum: Largest value.
-        mean: Mean.
-        sd: Standard deviation (of the population).
-        p01: 1 % quantile.
-        p50: Median.
-        p99: 99 % quantile.
-        p005: 0.5 % quantile of the foreground.
-        p995: 99.5 % quantile of the foreground.
-        foreground_fraction: Share of voxels that are foreground; 0 for a constant volume, whose
-            quantiles are then of all voxels.
-    """
-
-    minimum: float
-    maximum: float
-    mean: float
-    sd: float
-    p01: float
-    p50: float
-    p99: float
-    p005: float
-    p995: float
-    foreground_fraction: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +41,9 @@ class VolumeRow:
         mask_sha256: Hash of the validity file, ``None`` where every voxel was measured.
         content_sha256: Hash of voxels, grid, unit and validity, free of how they are stored.
         statistics: Distribution of the values.
+        quality: How usable it is.
+        perceptual_hash: 64 hex characters that near duplicates nearly share, see
+            `medcl.store.perceptual`; ``None`` where nothing can be seen.
         technical: Allow-listed header values.
         num_files: Archive files the volume accounts for.
         fingerprint: Changes when a file of the series changes.
@@ -91,6 +63,8 @@ class VolumeRow:
     mask_sha256: str | None
     content_sha256: str
     statistics: Statistics
+    quality: Quality
+    perceptual_hash: str | None
     technical: Technical
     num_files: int
     fingerprint: str
@@ -100,6 +74,28 @@ class VolumeRow:
         """Distance in mm between voxel centres along each voxel axis."""
         x, y, z = affines.spacing_mm(self.affine).tolist()
         return x, y, z
+
+    @property
+    def extent_mm(self) -> tuple[float, float, float]:
+        """Length in mm along each voxel axis, from the first voxel's outer edge to the last's."""
+        x, y, z = np.multiply(self.shape, self.spacing_mm).tolist()
+        return x, y, z
+
+    @property
+    def slice_axis(self) -> int:
+        """Voxel axis across which slices lie: that of the widest spacing."""
+        return slice_axis(self.spacing_mm)
+
+    @property
+    def num_slices(self) -> int:
+        """Voxels along the slice axis."""
+        return self.shape[self.slice_axis]
+
+    @property
+    def slice_coverage(self) -> float | None:
+        """Nominal slice thickness over slice distance: below 1 gaps, above 1 overlap."""
+        thickness_mm = self.technical.slice_thickness_mm
+        return None if thickness_mm is None else thickness_mm / self.spacing_mm[self.slice_axis]
 
     @property
     def word(self) -> str:
@@ -127,13 +123,17 @@ class VolumeRow:
 
 
 class RefusalRow(NamedTuple):
-    """One refused series or file; ``detail`` holds geometry and counts."""
+    """One refused series or file; ``detail`` holds geometry and counts.
+
+    ``duplicate_of`` is the key of the volume that has the same content, if that is the reason.
+    """
 
     key: str
     code: ReasonCode
     detail: str
     num_files: int
     fingerprint: str
+    duplicate_of: str | None = None
 
 
 class LabelRow(NamedTuple):

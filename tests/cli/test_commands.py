@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from medcl.config.stages import STAGES
+from medcl.ingest.options import IngestOptions
+from medcl.io.refusal import ReasonCode
+from medcl.runtime.confinement import ChildLimits
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -51,7 +54,9 @@ def test_without_json_people_read_figures_files_and_the_next_command(
 def test_ingest_passes_on_every_option(stage, medcl_command):
     recorder = stage("ingest")
     words = "ingest a b --store s --key-file k --modality CT --patient-pattern ^(?P<patient>.) "
-    done = medcl_command(*words.split(), "--workers", "3", "--scheduler", "tcp://x:1")
+    words += "--accept derived,burned_in --deshear --pet-unit Bq/ml --demographics "
+    words += "--memory-gib 2 --cpu-s 60 --workers 3 --scheduler tcp://x:1"
+    done = medcl_command(*words.split())
     assert done.status == 0
     ((sources,), keywords), *_ = recorder.calls
     assert sources == [Path("a"), Path("b")]
@@ -59,8 +64,15 @@ def test_ingest_passes_on_every_option(stage, medcl_command):
     assert keywords == {
         "store": Path("s"),
         "key_file": Path("k"),
-        "modality": "CT",
-        "patient_pattern": "^(?P<patient>.)",
+        "options": IngestOptions(
+            nifti_modality="CT",
+            patient_pattern="^(?P<patient>.)",
+            accept=frozenset({ReasonCode.DERIVED, ReasonCode.BURNED_IN}),
+            deshear=True,
+            pet_unit="Bq/ml",
+            keep_demographics=True,
+        ),
+        "limits": ChildLimits(memory_bytes=2**31, cpu_s=60, wall_s=180),
         "workers": 3,
         "scheduler": "tcp://x:1",
     }

@@ -1,36 +1,24 @@
 """Every file of an archive ends in one outcome, and good series end as volumes."""
 
 import os
-import pickle  # noqa: TID251 (jobs must travel to other processes)
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from medcl.errors import InputError, RequestError
-from medcl.ingest.archive import IngestOptions, Survey, read_job, survey
 from medcl.ingest.identity import Keyring
+from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Accepted, Outcome, Refused
+from medcl.ingest.reading import read_job
 from medcl.io.dicom_writing import write_dicom_series
 from medcl.io.nifti import read_nifti, write_nifti
 from medcl.io.refusal import ReasonCode
+from tests.ingest.whole import ingest, outcomes, survey
 
 Write = Callable[..., list[Path]]
-
-
-def outcomes(found: Survey, keyring: Keyring) -> list[Outcome]:
-    return [*found.refused, *(outcome for job in found.jobs for outcome in read_job(job, keyring))]
-
-
-def ingest(source: Path, keyring: Keyring, **options: object) -> list[Outcome]:
-    found = survey([source], keyring, options=IngestOptions(**options))  # type: ignore[arg-type]
-    results = outcomes(found, keyring)
-    assert sum(outcome.num_files for outcome in results) == found.num_files
-    assert len({outcome.key for outcome in results}) == len(results)
-    return results
 
 
 def files_by_code(results: list[Outcome]) -> dict[str, int]:
@@ -61,15 +49,15 @@ def test_real_scans_are_fully_accounted_for(folder: str, test_data: Path, keyrin
     results = ingest(test_data / folder, keyring)
     expected = {
         "dicom": {
-            "accepted": 12 + 16 + 20 + 3 + 1,
+            "accepted": 12 + 16 + 20 + 3 + 1 + 4,
+            "LABEL_MAP": 1,
             "NOT_IMAGE": 4,
             "UNSUPPORTED_MODALITY": 1,
             "DERIVED": 6,
-            "MULTI_FRAME": 5,
             "LOCALIZER": 1,
             "DUPLICATE_SLICES": 10,
         },
-        "nifti": {"accepted": 7, "NOT_3D": 1},
+        "nifti": {"accepted": 5, "LABEL_MAP": 2, "NOT_3D": 1},
     }
     assert files_by_code(results) == expected[folder]
 
@@ -110,25 +98,6 @@ def test_an_option_changes_only_what_it_admits(
     assert isinstance(strict[changed[0]], Refused)
 
 
-def test_jobs_travel_and_threads_read_the_same(archive: Path, keyring: Keyring) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        found = survey([archive], keyring, mapper=pool.map)
-    plain = survey([archive], keyring)
-    assert [job.keys for job in found.jobs] == [job.keys for job in plain.jobs]
-    for job in plain.jobs:
-        travelled = pickle.loads(pickle.dumps(job))  # noqa: S301 (our own bytes)
-        for there, here in zip(read_job(travelled, keyring), read_job(job, keyring), strict=True):
-            assert (there.key, type(there)) == (here.key, type(here))
-            if isinstance(there, Accepted) and isinstance(here, Accepted):
-                np.testing.assert_array_equal(there.volume.array, here.volume.array)
-
-
-def test_progress_counts_files(archive: Path, keyring: Keyring) -> None:
-    seen: list[int] = []
-    survey([archive], keyring, progress=seen.append)
-    assert seen == list(range(1, seen[-1] + 1))
-
-
 def test_patients_are_joined_by_id_and_never_by_placeholder(
     write: Write, keyring: Keyring, tmp_path: Path
 ) -> None:
@@ -149,11 +118,11 @@ def test_a_header_that_changed_since_the_survey_is_noticed(
     found = survey([tmp_path / "archive"], keyring)
     content = paths[2].read_bytes()
     paths[2].write_bytes(content.replace(b"-1024 ", b"-1000 "))
-    (result,) = outcomes(found, keyring)
+    (result,) = outcomes(found)
     assert isinstance(result, Refused)
     assert result.code == ReasonCode.CHANGED_CONTENT
     paths[2].unlink()
-    (result,) = outcomes(found, keyring)
+    (result,) = outcomes(found)
     assert isinstance(result, Refused)
     assert result.code == ReasonCode.UNREADABLE
 
@@ -192,7 +161,7 @@ def test_nifti_patients_come_from_the_pattern(
     write: Write, keyring: Keyring, tmp_path: Path
 ) -> None:
     (job,) = survey([write("a", 1)[0].parent], keyring).jobs
-    (result,) = read_job(job, keyring)
+    (result,) = read_job(job)
     assert isinstance(result, Accepted)
     folder = tmp_path / "niftis"
     folder.mkdir()
@@ -209,10 +178,10 @@ def test_an_archive_file_gives_labelled_images(
 ) -> None:
     images = np.random.default_rng(3).integers(0, 2, (7, 5, 5, 5), dtype=np.uint8)
     np.savez(tmp_path / "vesselmnist3d", train_images=images, train_labels=np.arange(7)[:, None])
-    monkeypatch.setattr("medcl.ingest.jobs._RANGE_BYTES", 3 * 125)
+    monkeypatch.setattr("medcl.ingest.lone_files._RANGE_BYTES", 3 * 125)
     found = survey([tmp_path], keyring)
     assert [len(job.keys) for job in found.jobs] == [3, 3, 1]
-    results = [result for result in outcomes(found, keyring) if isinstance(result, Accepted)]
+    results = [result for result in outcomes(found) if isinstance(result, Accepted)]
     assert [result.key for result in results] == [key for job in found.jobs for key in job.keys]
     assert [result.num_files for result in results] == [1, 0, 0, 0, 0, 0, 0]
     assert [result.label for result in results] == list(range(7))

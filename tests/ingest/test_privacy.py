@@ -11,12 +11,13 @@ import pydicom
 import pytest
 
 from medcl.errors import PrivacyError
-from medcl.ingest.archive import IngestOptions, read_job, survey
 from medcl.ingest.identity import Keyring, is_junk_id
 from medcl.ingest.outcome import Accepted, Technical
+from medcl.ingest.reading import read_job
 from medcl.io.dicom_series import read_series
 from medcl.io.refusal import RefusedSeries
 from tests.ingest.conftest import cut_inside_sequence
+from tests.ingest.whole import survey
 
 Write = Callable[..., list[Path]]
 CANARIES = ("CANARYNAME", "CANARYPATH", "CANARYPRIVATE", "CANARYNESTED", "CANARYTEXT", "87.65.43")
@@ -75,14 +76,13 @@ def test_no_canary_comes_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     said: list[str] = []
-    options = IngestOptions(keep_demographics=True)
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        found = survey([canaries], keyring, options=options)
+        found = survey([canaries], keyring, keep_demographics=True)
         said += [repr(found), str(found), *map(repr, found.jobs), *map(str, found.refused)]
         for job in found.jobs:
-            said += [repr(job), repr(job.headers)]
-            for outcome in read_job(job, keyring):
+            said += [repr(job), repr(job.planes), repr(job.files)]
+            for outcome in read_job(job):
                 said += [repr(outcome), str(outcome)]
                 if isinstance(outcome, Accepted):
                     said.append(repr(outcome.volume.affine))
@@ -90,7 +90,7 @@ def test_no_canary_comes_out(
     out, err = capfd.readouterr()
     said += [out, err, caplog.text]
     assert sum(map(len, said)) > 1000
-    assert any(isinstance(r, Accepted) for job in found.jobs for r in read_job(job, keyring))
+    assert any(isinstance(r, Accepted) for job in found.jobs for r in read_job(job))
     for canary in (*CANARIES, "CANARY"):
         assert not [text for text in said if canary in text]
 
@@ -106,7 +106,7 @@ def test_a_traceback_of_the_reader_shows_no_value(write: Write) -> None:
 
 
 def test_only_closed_words_pass(canaries: Path, keyring: Keyring) -> None:
-    results = [r for job in survey([canaries], keyring).jobs for r in read_job(job, keyring)]
+    results = [r for job in survey([canaries], keyring).jobs for r in read_job(job)]
     technical = [r.technical for r in results if isinstance(r, Accepted)]
     assert {(t.body_part, t.manufacturer) for t in technical} == {("chest", "other")}
 
@@ -116,9 +116,8 @@ def test_demographics_pass_only_where_asked_for(
 ) -> None:
     write("a", 1, extra={"PatientAge": "093Y", "PatientSex": "F"})
     for keep, expected in ((False, (None, None)), (True, ("F", "90+"))):
-        options = IngestOptions(keep_demographics=keep)
-        (job,) = survey([tmp_path / "archive"], keyring, options=options).jobs
-        (result,) = read_job(job, keyring)
+        (job,) = survey([tmp_path / "archive"], keyring, keep_demographics=keep).jobs
+        (result,) = read_job(job)
         assert isinstance(result, Accepted)
         assert (result.technical.sex, result.technical.age_band) == expected
 
@@ -167,4 +166,4 @@ def test_identifiers_are_not_junk(text: str) -> None:
 
 
 def test_a_technical_field_cannot_be_added_unseen() -> None:
-    assert len(fields(Technical)) == 21
+    assert len(fields(Technical)) == 25

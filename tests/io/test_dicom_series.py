@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from medcl.geometry.affine import transform_points
-from medcl.io.dicom_series import read_series
+from medcl.io.dicom_series import SeriesOptions, read_series
 from medcl.io.values import AIR_HU
 from medcl.volume import Volume
 from tests.io.conftest import make_ct, oriented_affine
@@ -141,7 +141,7 @@ def test_low_is_white_turns_arbitrary_units_but_not_hounsfield(write: Write, ct:
 def test_pet_stays_in_becquerel_per_ml(write: Write, ct: Volume) -> None:
     values = (ct.array.astype(np.float32) + 1024) * np.float32(0.37)
     pet = Volume(array=values, affine=ct.affine, modality="PT", unit="Bq/ml")
-    found = read_series(write(pet)).volume
+    found = read_series(write(pet), options=SeriesOptions(pet_unit="Bq/ml")).volume
     assert (found.modality, found.unit) == ("PT", "Bq/ml")
     np.testing.assert_array_equal(found.array, values)
 

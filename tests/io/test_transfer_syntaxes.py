@@ -5,18 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from medcl.io.dicom_checks import check_slice
-from medcl.io.dicom_file import read_whole
-from medcl.io.dicom_header import read_slice_header
-from medcl.io.dicom_pixels import decode_plane
+from medcl.io.dicom_header import read_slice_headers
+from medcl.io.dicom_pixels import stored_planes
 from medcl.io.refusal import ReasonCode
 
 LOSSLESS = (".2", ".2.1", ".2.1.99", ".2.2", ".2.5", ".2.4.57", ".2.4.70", ".2.4.80", ".2.4.90")
 
 
 def plane(path: Path) -> np.ndarray:
-    header = read_slice_header(path)
+    (header,) = read_slice_headers(path)
     assert check_slice(header) is None
-    return decode_plane(read_whole(path), header)
+    return next(stored_planes(path, [header]))
 
 
 def test_all_lossless_syntaxes_give_the_same_pixels(test_data: Path) -> None:
@@ -33,13 +32,13 @@ def test_lossy_copies_are_marked_derived(test_data: Path) -> None:
         (path,) = (test_data / "dicom" / "transfer_syntaxes").glob(
             f"*_1.2.840.10008.1.2.4.{end}.dcm"
         )
-        refusal = check_slice(read_slice_header(path))
+        refusal = check_slice(read_slice_headers(path)[0])
         assert refusal is not None
         assert refusal.code == ReasonCode.DERIVED
 
 
 def test_twelve_bit_jpeg_is_refused_even_where_derived_is_accepted(test_data: Path) -> None:
     (path,) = (test_data / "dicom" / "transfer_syntaxes").glob("*_1.2.840.10008.1.2.4.51.dcm")
-    refusal = check_slice(read_slice_header(path), accept=frozenset({ReasonCode.DERIVED}))
+    refusal = check_slice(read_slice_headers(path)[0], accept=frozenset({ReasonCode.DERIVED}))
     assert refusal is not None
     assert refusal.code == ReasonCode.UNSUPPORTED_SYNTAX

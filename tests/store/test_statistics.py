@@ -5,7 +5,11 @@ import pytest
 
 from medcl.errors import InputError
 from medcl.store.coding import LinearCoding
-from medcl.store.statistics import measure
+from medcl.store.statistics import levels_of, statistics_of
+
+
+def measure(codes, coding, valid, *, is_ct=False):
+    return statistics_of(levels_of(codes, coding, valid), is_ct=is_ct)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "float32"])

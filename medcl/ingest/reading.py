@@ -1,0 +1,153 @@
+"""A job → volumes or refusals. Runs in reading processes; bad input never raises."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from medcl.ingest.discovery import FoundFile
+from medcl.ingest.jobs import Job
+from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Refused, Technical
+from medcl.ingest.technical import technical_of
+from medcl.io.dicom_file import read_elements
+from medcl.io.dicom_pixels import stored_planes
+from medcl.io.dicom_series import read_planes
+from medcl.io.enhanced import ENHANCED_CLASSES, flattened
+from medcl.io.itk_image import read_itk_image
+from medcl.io.medmnist import read_images
+from medcl.io.nifti_file import open_nifti
+from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.volume import Volume
+
+
+def read_job(job: Job) -> list[Outcome]:
+    """Read what a job names.
+
+    Args:
+        job: From `medcl.ingest.archive.plan`; may have come from another process.
+
+    Returns:
+        One outcome per volume; their ``num_files`` sum to the job's.
+    """
+    try:
+        _require_unchanged([*job.files, *(plane.found for plane in job.planes)])
+        return list(_READERS[job.kind](job))
+    except RefusedSeries as refusal:
+        code, detail = refusal.code, refusal.detail
+    except MemoryError:
+        code, detail = ReasonCode.LIMIT_EXCEEDED, "Out of memory."
+    except FileNotFoundError:
+        code, detail = ReasonCode.UNREADABLE, "A file is no longer there."
+    except Exception as error:  # noqa: BLE001 (its text may hold a path or a header value)
+        code, detail = ReasonCode.DECODE_FAILED, f"{type(error).__name__}."
+    return [refused_job(job, code, detail)]
+
+
+def refused_job(job: Job, code: ReasonCode, detail: str) -> Refused:
+    """Return the refusal of everything that a job names."""
+    return Refused(
+        key=job.key,
+        code=code,
+        detail=detail,
+        num_files=job.num_files,
+        fingerprint=job.fingerprint,
+    )
+
+
+def _require_unchanged(files: Iterable[FoundFile]) -> None:
+    """Refuse a file that is not as it was surveyed: its header may say something else now.
+
+    Raises:
+        RefusedSeries: A file has another size or time.
+    """
+    for found in {found.path: found for found in files}.values():
+        status = found.path.stat()
+        if (status.st_size, status.st_mtime_ns) != (found.size, found.mtime_ns):
+            raise RefusedSeries(ReasonCode.CHANGED_CONTENT, "A file changed since it was surveyed.")
+
+
+def _read_dicom(job: Job) -> Iterator[Outcome]:
+    headers = [plane.header for plane in job.planes]
+    _require_equal_copies(job)
+    reading = read_planes([plane.found.path for plane in job.planes], headers, options=job.series)
+    first = job.planes[reading.first]
+    whole = read_elements(first.found.path, tags=None, bare=first.header.is_bare).dataset
+    is_enhanced = first.header.sop_class in ENHANCED_CLASSES
+    elements = flattened(whole, first.header.frame) if is_enhanced else whole
+    yield Accepted(
+        key=job.key,
+        patient_key=job.patient_keys[0],
+        study_key=job.study_key,
+        volume=reading.volume,
+        technical=technical_of(
+            elements,
+            jitter_mm=reading.jitter_mm,
+            tilt_degrees=reading.tilt_degrees,
+            keep_demographics=job.keep_demographics,
+        ),
+        num_files=job.num_files,
+        fingerprint=job.fingerprint,
+    )
+
+
+def _require_equal_copies(job: Job) -> None:
+    for number, twin in job.copies:
+        original = job.planes[number]
+        first, second = (
+            next(stored_planes(plane.found.path, [plane.header])) for plane in (original, twin)
+        )
+        if not np.array_equal(first, second):
+            raise RefusedSeries(
+                ReasonCode.DUPLICATE_SLICES, "Two files of one instance hold other pixels."
+            )
+
+
+def _read_nifti(job: Job) -> Iterator[Outcome]:
+    file = open_nifti(job.files[0].path, accept_4d=job.accept_4d)
+    for number in range(len(job.keys)):
+        volume = file.read_part(
+            job.start + number, modality=job.modality, accept_labels=job.accept_labels
+        )
+        yield _image(job, number, volume, file.header.orientation_source)
+
+
+def _read_itk(job: Job) -> Iterator[Outcome]:
+    path = job.files[0].path
+    volume = read_itk_image(path, modality=job.modality, accept_labels=job.accept_labels)
+    yield _image(job, 0, volume, "header")
+
+
+def _image(job: Job, number: int, volume: Volume, source: OrientationSource) -> Accepted:
+    return Accepted(
+        key=job.keys[number],
+        patient_key=job.patient_keys[number],
+        study_key=job.study_key,
+        volume=volume,
+        technical=Technical(orientation_source=source, weighting=job.weighting),
+        num_files=job.num_files if number == 0 else 0,
+        fingerprint=job.fingerprint,
+    )
+
+
+def _read_npz(job: Job) -> Iterator[Outcome]:
+    volumes, labels = read_images(
+        job.files[0].path, split=job.split or "", start=job.start, stop=job.start + len(job.keys)
+    )
+    people = zip(job.keys, job.patient_keys, strict=True)
+    for index, ((key, patient_key), volume, label) in enumerate(
+        zip(people, volumes, labels, strict=True)
+    ):
+        yield Accepted(
+            key=key,
+            patient_key=patient_key,
+            study_key=job.study_key,
+            volume=volume,
+            technical=Technical(orientation_source="assumed"),
+            num_files=job.num_files if index == 0 else 0,
+            fingerprint=job.fingerprint,
+            label=label,
+            split=job.split,
+            label_set=None if label is None else job.label_set,
+        )
+
+
+_READERS = {"dicom": _read_dicom, "nifti": _read_nifti, "itk": _read_itk, "npz": _read_npz}

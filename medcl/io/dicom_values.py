@@ -1,0 +1,48 @@
+"""Values of DICOM elements as text and numbers; a malformed value counts as absent."""
+
+import math
+
+from pydicom.dataset import Dataset
+
+_LONGEST_TEXT = 1024
+
+
+def words(elements: Dataset, keyword: str) -> tuple[str, ...]:
+    """Return the values of a multi-valued text element, trimmed, upper case."""
+    return tuple(part.strip().upper() for part in text(elements, keyword).split("\\"))
+
+
+def text(elements: Dataset, keyword: str | int) -> str:
+    """Return an element as trimmed text, values joined by a backslash, or empty text."""
+    value = _value(elements, keyword)
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value[:_LONGEST_TEXT].hex()
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return str(value).strip(" \0")[:_LONGEST_TEXT]
+    return "\\".join(str(part).strip(" \0") for part in value)[:_LONGEST_TEXT]
+
+
+def number(elements: Dataset, keyword: str) -> float | None:
+    """Return an element as one finite number, or ``None``."""
+    found = numbers(elements, keyword, 1)
+    return None if found is None else found[0]
+
+
+def numbers(elements: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return an element as finite numbers, or ``None`` if it does not hold just ``count``."""
+    try:
+        found = tuple(float(part) for part in text(elements, keyword).split("\\"))
+    except ValueError:
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
+def _value(elements: Dataset, keyword: str | int) -> object:
+    try:
+        if isinstance(keyword, str):
+            return elements.get(keyword)
+        return elements[keyword].value if keyword in elements else None
+    except Exception:  # noqa: BLE001 (pydicom converts lazily; a malformed value counts as absent)
+        return None

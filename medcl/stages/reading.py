@@ -1,0 +1,167 @@
+"""Requests to the processes that read hostile files, and their answers, as bytes.
+
+```
+coordinator ──executor──▶ any process ──pipe──▶ reading process under limits
+```
+
+`inspect` and `read` run where the executor puts them (this process, a Dask worker) and pass bytes
+on to a confined process of their own; only that one parses, decodes and compresses. A file that
+kills it costs one outcome, with LIMIT_EXCEEDED.
+"""
+
+import atexit
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from medcl.ingest.inspection import FileFacts, inspect_file
+from medcl.ingest.jobs import Job
+from medcl.ingest.outcome import Refused
+from medcl.ingest.reading import read_job, refused_job
+from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job_to_json
+from medcl.io.refusal import ReasonCode
+from medcl.runtime.confinement import ChildDied, ChildLimits, Confined, run_guard
+from medcl.store.columns import cells_of, row_of
+from medcl.store.packing import Packed, checked_technical, pack
+from medcl.store.rows import LabelRow
+
+PROGRAM = ("-m", "medcl.stages.reading")
+Ready = Packed | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A request on its way to a reading process.
+
+    Attributes:
+        request: What it is asked.
+        limits: What it may use.
+    """
+
+    request: bytes
+    limits: ChildLimits
+
+
+def inspection(paths: Sequence[Path], limits: ChildLimits) -> Task:
+    """Return the request to look into files."""
+    return Task(json.dumps({"inspect": [str(path) for path in paths]}).encode(), limits)
+
+
+def reading(job: Job, limits: ChildLimits) -> Task:
+    """Return the request to read a job."""
+    return Task(json.dumps({"read": job_to_json(job)}).encode(), limits)
+
+
+def run_task(task: Task) -> bytes:
+    """Pass a request on to this process's reading process; runs in workers.
+
+    Returns:
+        The answer. Where the reading process died it says so for each file that killed it.
+    """
+    try:
+        return _confined(task.limits).ask(task.request)
+    except ChildDied as died:
+        paths = json.loads(task.request).get("inspect", [])
+        if len(paths) > 1:
+            parts = (run_task(inspection([Path(path)], task.limits)) for path in paths)
+            return b"[" + b",".join(part.strip()[1:-1] for part in parts) + b"]"
+        return _death(died.reason, is_inspection=bool(paths))
+
+
+def inspected(answer: bytes) -> list[FileFacts]:
+    """Return what a reading process found in files."""
+    return [facts_from_json(text) for text in json.loads(answer)]
+
+
+def packed(answer: bytes, job: Job) -> list[Ready]:
+    """Return what a reading process made of a job.
+
+    Args:
+        answer: Of `run_task`.
+        job: What was asked; keys and counts are taken from it, whatever the answer says.
+
+    Returns:
+        One outcome per volume.
+    """
+    head, _, buffers = answer.partition(b"\n")
+    outcomes: list[Ready] = []
+    for number, found in enumerate(json.loads(head)):
+        if "code" in found:
+            outcomes.append(refused_job(job, ReasonCode(found["code"]), str(found["detail"])))
+            continue
+        voxels, mask = buffers[: found["voxels"]], None
+        buffers = buffers[found["voxels"] :]
+        if found["mask"] is not None:
+            mask, buffers = buffers[: found["mask"]], buffers[found["mask"] :]
+        outcomes.append(_packed(found, voxels, mask, job, number))
+    return outcomes
+
+
+def _packed(
+    found: dict[str, Any], voxels: bytes, mask: bytes | None, job: Job, number: int
+) -> Packed:
+    row, label = row_of(found["row"]), found["label"]
+    return Packed(
+        row=replace(
+            row,
+            key=job.keys[number],
+            patient_key=job.patient_keys[number],
+            study_key=job.study_key,
+            technical=checked_technical(row.technical),
+            num_files=job.num_files if number == 0 else 0,
+            fingerprint=job.fingerprint,
+        ),
+        voxels=voxels,
+        mask=mask,
+        label_set=None if label is None else job.label_set,
+        label=None if label is None else LabelRow(job.keys[number], int(label), job.split),
+    )
+
+
+@lru_cache(maxsize=1)
+def _confined(limits: ChildLimits) -> Confined:
+    confined = Confined(PROGRAM, limits=limits)
+    atexit.register(confined.close)
+    return confined
+
+
+def _death(reason: str, *, is_inspection: bool) -> bytes:
+    detail = f"The reading process was stopped: {reason}."
+    if is_inspection:
+        facts = FileFacts(kind="refused", code=ReasonCode.LIMIT_EXCEEDED, detail=detail)
+        return json.dumps([facts_to_json(facts)]).encode()
+    return json.dumps([{"code": ReasonCode.LIMIT_EXCEEDED, "detail": detail}]).encode() + b"\n"
+
+
+def _serve(request: bytes) -> bytes:
+    asked = json.loads(request)
+    if "inspect" in asked:
+        facts = [inspect_file(Path(path)) for path in asked["inspect"]]
+        return json.dumps([facts_to_json(one) for one in facts]).encode()
+    heads: list[dict[str, object]] = []
+    buffers: list[bytes] = []
+    for outcome in read_job(job_from_json(asked["read"])):
+        if isinstance(outcome, Refused):
+            heads.append({"code": outcome.code, "detail": outcome.detail})
+            continue
+        ready = pack(outcome)
+        heads.append(
+            {
+                "row": cells_of(ready.row),
+                "voxels": len(ready.voxels),
+                "mask": None if ready.mask is None else len(ready.mask),
+                "label": None if ready.label is None else ready.label.value,
+            }
+        )
+        buffers += [ready.voxels] if ready.mask is None else [ready.voxels, ready.mask]
+    return b"".join([json.dumps(heads).encode(), b"\n", *buffers])
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    run_guard(_serve, sys.argv[1:])

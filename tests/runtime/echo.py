@@ -1,0 +1,34 @@
+"""A confined process that does what the first word of a request says."""
+
+import os
+import sys
+import time
+
+from medcl.runtime.confinement import run_guard
+
+
+def serve(request: bytes) -> bytes:
+    word, _, rest = request.partition(b" ")
+    match word:
+        case b"eat":
+            return bytes(len(bytearray(int(rest))) // 2**20)
+        case b"spin":
+            while True:
+                pass
+        case b"sleep":
+            time.sleep(60)
+        case b"crash":
+            os.abort()
+        case b"raise":
+            raise ValueError("a value from a header")
+        case b"print":
+            sys.stdout.write("a line among the answers\n")
+            sys.stdout.flush()
+            os.write(1, b"and another")
+        case b"pid":
+            return str(os.getpid()).encode()
+    return request
+
+
+if __name__ == "__main__":
+    run_guard(serve, sys.argv[1:])

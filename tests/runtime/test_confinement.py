@@ -1,0 +1,74 @@
+"""Hostile work dies with its child: the caller is told why, and the next request is served."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medcl.runtime.confinement import ChildDied, ChildLimits, Confined
+
+PROGRAM = [str(Path(__file__).with_name("echo.py"))]
+LIMITS = ChildLimits(memory_bytes=2**28, cpu_s=1, wall_s=3, answer_bytes=2**20)
+
+
+@pytest.fixture(scope="module")
+def confined() -> Iterator[Confined]:
+    with Confined(PROGRAM, limits=LIMITS) as process:
+        yield process
+
+
+def test_bytes_come_back(confined: Confined) -> None:
+    for request in (b"", b"one", bytes(range(256)) * 1000):
+        assert confined.ask(request) == request
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "reason"),
+    [
+        (b"eat 400000000", "memory"),
+        (b"spin ", "computing"),
+        (b"sleep ", "more than 3 s"),
+        (b"crash ", "crashed"),
+        (b"raise ", "crashed"),
+        (b"x" * (2**20 + 1), "larger"),
+    ],
+    ids=["memory", "computing", "waiting", "abort", "exception", "answer"],
+)
+def test_what_goes_beyond_a_limit_is_told_and_costs_nothing_else(
+    confined: Confined, request_bytes: bytes, reason: str
+) -> None:
+    with pytest.raises(ChildDied, match=reason) as died:
+        confined.ask(request_bytes)
+    assert "header" not in str(died.value)
+    assert confined.ask(b"still here") == b"still here"
+
+
+def test_memory_below_the_limit_is_given(confined: Confined) -> None:
+    assert confined.ask(b"eat 100000000") == bytes(95)
+
+
+def test_what_a_library_prints_stays_out_of_the_answers(confined: Confined) -> None:
+    assert confined.ask(b"print ") == b"print "
+    assert confined.ask(b"next") == b"next"
+
+
+def test_a_child_serves_until_it_dies(confined: Confined) -> None:
+    first = confined.ask(b"pid")
+    assert confined.ask(b"pid") == first
+    with pytest.raises(ChildDied):
+        confined.ask(b"crash ")
+    assert confined.ask(b"pid") != first
+
+
+def test_seconds_count_per_request(confined: Confined) -> None:
+    for _ in range(3):
+        assert confined.ask(b"eat 200000000") == bytes(190)
+
+
+def test_a_guard_that_died_is_replaced() -> None:
+    with Confined(PROGRAM, limits=LIMITS) as confined:
+        assert confined.ask(b"one") == b"one"
+        assert confined._guard is not None
+        confined._guard.kill()
+        confined._guard.wait()
+        assert confined.ask(b"two") == b"two"
