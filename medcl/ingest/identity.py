@@ -90,7 +90,7 @@ class Keyring:
         """Write a new random secret, mode 0600, and never over another file.
 
         Args:
-            path: Where to write; its folder must exist.
+            path: Where to write; folders that are missing are made, open to nobody else.
 
         Returns:
             The keyring.
@@ -100,6 +100,7 @@ class Keyring:
         """
         secret = secrets.token_bytes(32)
         try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise PrivacyError(

@@ -123,8 +123,9 @@ def test_demographics_pass_only_where_asked_for(
 
 
 def test_the_secret_file_is_private_and_kept(tmp_path: Path) -> None:
-    path = tmp_path / "key"
+    path = tmp_path / "new" / "key"
     made = Keyring.create(path)
+    assert path.parent.stat().st_mode & 0o077 == 0
     assert path.stat().st_mode & 0o777 == 0o600
     assert Keyring.from_file(path).fingerprint == made.fingerprint
     with pytest.raises(PrivacyError, match="there already"):
