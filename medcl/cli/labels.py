@@ -1,5 +1,6 @@
 """`medcl labels`: labels for volumes that are in a store."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,13 @@ import typer
 
 from medcl.cli.options import Json, KeyFile, StoreOption
 from medcl.cli.output import opened
+
+
+class Overlap(StrEnum):
+    """What happens where segments of different classes overlap."""
+
+    REFUSE = "refuse"
+    LATER = "later"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +35,11 @@ def _group() -> None:
 
 def add(
     labels: Annotated[
-        Path, typer.Argument(metavar="LABELS", help="CSV of classes, or a folder of label maps.")
+        Path,
+        typer.Argument(
+            metavar="LABELS",
+            help="CSV of classes, folder of label maps, or DICOM SEG and RTSTRUCT.",
+        ),
     ],
     store: StoreOption,
     name: Annotated[str, typer.Option("--name", help="Name of the label set.")],
@@ -40,10 +52,25 @@ def add(
         Path | None,
         typer.Option("--splits", help="CSV of columns file, split: which map is in which split."),
     ] = None,
+    classes: Annotated[
+        str,
+        typer.Option(
+            "--classes",
+            help="For DICOM: liver=1,spleen=2. Names, codes or their meanings; without it, segment "
+            "numbers.",
+        ),
+    ] = "",
+    overlap: Annotated[
+        Overlap,
+        typer.Option(
+            "--overlap", help="For DICOM: refuse overlapping segments, or let the later class hold."
+        ),
+    ] = Overlap.REFUSE,
     json: Json = False,
 ) -> None:
-    """Classes from a CSV file, or label maps from a folder, → a label set of the store."""
+    """Classes from a CSV file, or label maps from files, → a label set of the store."""
     from medcl.stages import labels as stage
+    from medcl.stages.segment_classes import parse_classes
 
     with opened(json_wanted=json) as output:
         summary = stage.add(
@@ -54,5 +81,6 @@ def add(
             source=source,
             splits=splits,
             progress=output.progress,
+            words=parse_classes(classes, later_covers_earlier=overlap is Overlap.LATER),
         )
         output.finish(summary)

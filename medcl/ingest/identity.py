@@ -160,6 +160,16 @@ class Keyring:
         """
         return self._key("series", uid.strip(), *parts)
 
+    def frame_key(self, uid: str) -> str:
+        """Return the key of a frame of reference from its UID: 32 hex characters.
+
+        Example:
+            >>> keyring = Keyring(bytes(32))
+            >>> keyring.frame_key("1.2") == keyring.series_key("1.2")
+            False
+        """
+        return self._key("frame", uid.strip())
+
     def file_key(self, relative_path: str) -> str:
         """Return the key of a file from its path inside the archive: 32 hex characters."""
         return self._key("file", relative_path)

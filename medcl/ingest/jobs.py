@@ -40,6 +40,7 @@ class Job:
         patient_keys: Whose each outcome is.
         study_key: Of which study.
         series_key: Of which series, or file; labels may name it.
+        frame_key: Of which frame of reference; ``None`` where none is named.
         fingerprint: Changes when a file, the options that matter to it, or the readers change.
         num_files: Archive files it accounts for.
         files: The files, for all but DICOM.
@@ -74,6 +75,7 @@ class Job:
     split: str | None = None
     start: int = 0
     label_set: str | None = None
+    frame_key: str | None = None
     keep_demographics: bool = False
 
     @property

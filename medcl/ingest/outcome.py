@@ -105,6 +105,10 @@ class Accepted:
         key: 32 hex characters, one per volume.
         patient_key: 32 hex characters, equal for all volumes of a patient.
         study_key: 32 hex characters, equal for all volumes of a study.
+        series_key: 32 hex characters, equal for all volumes of one series or file, which labels
+            may name; ``None`` where nothing can name it.
+        frame_key: 32 hex characters, equal for all volumes in one frame of reference; ``None``
+            where none is named.
         volume: Voxels and where they are.
         technical: Allow-listed header values.
         num_files: Archive files this outcome accounts for; 0 for all but the first volume of a
@@ -125,6 +129,8 @@ class Accepted:
     label: int | None = None
     split: str | None = None
     label_set: str | None = None
+    series_key: str | None = None
+    frame_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

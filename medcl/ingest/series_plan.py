@@ -199,6 +199,7 @@ def _stack_job(
         patient_keys=(_patient_key(header, folder, keyring),),
         study_key=keyring.study_key(_study(header, folder)),
         series_key=keyring.series_key(header.series_uid or f"folder {folder}"),
+        frame_key=keyring.frame_key(frame) if (frame := header.frame_of_reference) else None,
         fingerprint=fingerprint(_files(everything), keyring, *deciding),
         num_files=num_files,
         planes=tuple(planes),

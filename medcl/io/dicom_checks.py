@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from medcl.io.enhanced import ENHANCED_CLASSES
+from medcl.io.label_classes import LABEL_CLASSES
 from medcl.io.limits import MAX_PLANE_PIXELS
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.io.slice_header import SliceHeader
@@ -43,6 +44,12 @@ def _pixel_truncated(header: SliceHeader) -> str | None:
 
 def _too_deep(header: SliceHeader) -> str | None:
     return "Sequences are nested too deeply." if header.is_too_deep else None
+
+
+def _label_object(header: SliceHeader) -> str | None:
+    if header.sop_class in LABEL_CLASSES:
+        return "A label object: add it with `medcl labels add`."
+    return None
 
 
 def _not_image(header: SliceHeader) -> str | None:
@@ -156,6 +163,7 @@ def _limit_exceeded(header: SliceHeader) -> str | None:
 _CHECKS: tuple[tuple[ReasonCode, Check], ...] = (
     (ReasonCode.LIMIT_EXCEEDED, _too_deep),
     (ReasonCode.PIXEL_TRUNCATED, _pixel_truncated),
+    (ReasonCode.LABEL_OBJECT, _label_object),
     (ReasonCode.NOT_IMAGE, _not_image),
     (ReasonCode.SECONDARY_CAPTURE, _secondary_capture),
     (ReasonCode.UNSUPPORTED_MODALITY, _unsupported_modality),

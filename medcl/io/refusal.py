@@ -36,6 +36,7 @@ class ReasonCode(StrEnum):
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     NOT_3D = "NOT_3D"
     LABEL_MAP = "LABEL_MAP"
+    LABEL_OBJECT = "LABEL_OBJECT"
     DUPLICATE_VOLUME = "DUPLICATE_VOLUME"
     CHANGED_CONTENT = "CHANGED_CONTENT"
 
@@ -69,6 +70,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.LIMIT_EXCEEDED: "The file asks for more memory or size than the limits allow.",
     ReasonCode.NOT_3D: "The file holds no single 3D volume: a plane or a time series.",
     ReasonCode.LABEL_MAP: "The voxels are labels, not measurements.",
+    ReasonCode.LABEL_OBJECT: "A segmentation or structure set: `medcl labels add` takes it.",
     ReasonCode.DUPLICATE_VOLUME: "The same voxels are in the store already.",
     ReasonCode.CHANGED_CONTENT: "The files changed since they were surveyed or stored.",
 }

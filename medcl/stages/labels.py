@@ -1,30 +1,24 @@
-"""`medcl labels add`: labels a hospital has, under its own names, → a label set of the store.
+"""`medcl labels add`: labels a hospital has, under its own names, → a label set of the store."""
 
-A table of classes names patients, studies, series or files as the hospital does. The names are
-turned into keys with the site's secret right here; none of them is kept.
-"""
-
-import csv
-import io
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from medcl.errors import InputError
 from medcl.ingest.identity import Keyring
-from medcl.io.nifti import read_label_map
-from medcl.io.refusal import RefusedSeries
+from medcl.io.kinds import file_kind
+from medcl.runtime.confinement import ChildLimits
+from medcl.stages.label_intake import LabelIntake
+from medcl.stages.label_maps import add_maps, is_nifti_name
+from medcl.stages.label_objects import add_objects
+from medcl.stages.label_reading import LabelReader
+from medcl.stages.label_survey import Surveyed, survey
+from medcl.stages.label_tables import FileKey, add_classes, splits_of
 from medcl.stages.progress import ProgressSink
+from medcl.stages.segment_classes import ClassWords
 from medcl.stages.summary import StageSummary, Table
-from medcl.store.rows import LabelRow
 from medcl.store.store import Store
-
-FileKey = Callable[[str], str]
-"""From the path of a file below the ingested folder to its key."""
-
-_SUBJECTS = ("key", "patient_id", "study_uid", "file")
-_LARGEST_TABLE_BYTES = 64 * 2**20
-_MAX_CLASSES = 1000
 
 
 def add(
@@ -36,16 +30,18 @@ def add(
     source: Path | None,
     splits: Path | None,
     progress: ProgressSink,
+    words: ClassWords | None = None,
 ) -> StageSummary:
     """Add a label set.
 
     A CSV file has a column ``label`` (whole numbers from 0), one column of ``key``, ``patient_id``,
     ``study_uid`` or ``file`` (path below the ingested folder; NIfTI), and if wanted
     ``issuer`` beside ``patient_id`` and ``split``. A folder holds NIfTI label maps under the same
-    names as the ingested volumes.
+    names as the ingested volumes, or DICOM SEG and RTSTRUCT files, which name their series
+    themselves; one DICOM file is taken too.
 
     Args:
-        labels: The CSV file or the folder.
+        labels: The CSV file, the folder, or a DICOM file.
         store: Folder of the store.
         name: Of the label set.
         key_file: The site's secret.
@@ -54,6 +50,7 @@ def add(
         splits: CSV file with columns ``file`` (with or without its ending) and ``split``, for a
             folder of label maps; a table of classes has its own column ``split``.
         progress: Shows how far it is.
+        words: Which segments of DICOM files have which class.
 
     Returns:
         How many volumes have which class.
@@ -68,171 +65,83 @@ def add(
     def file_key(relative: str) -> str:
         return keyring.file_key(prefix + relative)
 
-    with Store.open(store, key_fingerprint=keyring.fingerprint) as opened:
+    with (
+        Store.open(store, key_fingerprint=keyring.fingerprint) as opened,
+        LabelReader(ChildLimits()) as reader,
+    ):
+        intake = LabelIntake(opened, name, keyring, splits_of(splits), reader, progress)
         if labels.is_dir():
-            return _add_maps(labels, opened, name, file_key, _splits(splits), progress)
+            return _from_folder(labels, intake, file_key, words)
+        if labels.is_file() and file_kind(labels) in {"dicom", "bare_dicom"}:
+            return _from_objects(survey([labels], labels.parent, intake), intake, words)
         if labels.is_file():
-            return _add_classes(labels, opened, name, keyring, file_key)
-    raise InputError("The labels must be a CSV file or a folder of NIfTI label maps; neither is.")
+            _require_no_words(words)
+            return _summary(name, add_classes(labels, opened, name, keyring, file_key))
+    raise InputError(
+        "The labels must be a CSV file, a DICOM label object, or a folder of NIfTI label maps or "
+        "of DICOM label objects; they are none of these."
+    )
 
 
-def _add_classes(
-    table: Path, store: Store, name: str, keyring: Keyring, file_key: FileKey
+def _from_folder(
+    folder: Path, intake: LabelIntake, file_key: FileKey, words: ClassWords | None
 ) -> StageSummary:
-    rows = _read_table(table)
-    subject = _subject(rows[0])
-    keys_of = _finder(subject, store, keyring, file_key)
-    labels: dict[str, LabelRow] = {}
-    unknown = 0
-    for number, row in enumerate(rows, start=2):
-        value = _value(row.get("label"), number)
-        keys = keys_of(row)
-        unknown += not keys
-        for key in keys:
-            found = labels.setdefault(key, LabelRow(key, value, row.get("split") or None))
-            if found.value != value:
-                raise InputError(
-                    f"Line {number} gives a volume another label than an earlier line does."
-                )
-    if unknown:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    maps = [path for path in paths if is_nifti_name(path)]
+    surveyed = survey([path for path in paths if not is_nifti_name(path)], folder, intake)
+    if maps and surveyed.objects:
         raise InputError(
-            f"Every line must be about a volume of the store; {unknown} of {len(rows)} lines are "
-            f"not (column {subject}). Nothing was added."
+            f"A folder must hold NIfTI label maps or DICOM label objects; it holds {len(maps)} "
+            f"and {len(surveyed.objects)}. Add them as two label sets."
         )
-    store.add_labels(name, labels.values())
-    return _summary(name, len(labels), (label.value for label in labels.values()))
+    if not maps:
+        return _from_objects(surveyed, intake, words)
+    _require_no_words(words)
+    add_maps(maps, folder, intake, file_key)
+    rows = intake.store.label_maps(intake.name)
+    return _summary(intake.name, (value for row in rows for value in row.classes), len(rows))
 
 
-def _read_table(table: Path) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(io.StringIO(_text(table))))
-    if not rows or "label" not in rows[0]:
-        raise InputError(
-            f"A table of labels needs a heading with a column label and at least one line; "
-            f"found {len(rows)} lines{'' if not rows else ' and no such column'}."
-        )
-    return rows
-
-
-def _text(table: Path) -> str:
-    if table.stat().st_size > _LARGEST_TABLE_BYTES:
-        raise InputError(f"A table must be below {_LARGEST_TABLE_BYTES >> 20} MiB.")
-    try:
-        return table.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError("A table must be UTF-8 text; this file is not.") from None
-
-
-def _subject(row: Mapping[str, str]) -> str:
-    found = [column for column in _SUBJECTS if column in row]
-    if len(found) != 1:
-        raise InputError(
-            f"A table of labels must have exactly one of the columns {', '.join(_SUBJECTS)}; "
-            f"it has {len(found)}."
-        )
-    return found[0]
-
-
-def _finder(
-    subject: str, store: Store, keyring: Keyring, file_key: FileKey
-) -> Callable[[Mapping[str, str]], Sequence[str]]:
-    """Return a function from a line of the table to the keys of the volumes it is about."""
-    by: dict[str, list[str]] = defaultdict(list)
-    for row in store.rows():
-        owner = {"patient_id": row.patient_key, "study_uid": row.study_key}.get(subject, row.key)
-        by[owner].append(row.key)
-
-    def find(line: Mapping[str, str]) -> Sequence[str]:
-        text = (line.get(subject) or "").strip()
-        match subject:
-            case "patient_id":
-                return by.get(keyring.patient_key(line.get("issuer") or "", text), [])
-            case "study_uid":
-                return by.get(keyring.study_key(text), [])
-            case "file":
-                return by.get(file_key(text), [])
-        return by.get(text, [])
-
-    return find
-
-
-def _value(text: str | None, number: int) -> int:
-    text = (text or "").strip()
-    if not text.isdecimal() or int(text) >= _MAX_CLASSES:
-        raise InputError(
-            f"Line {number}: label must be a whole number from 0 to {_MAX_CLASSES - 1}."
-        )
-    return int(text)
-
-
-def _add_maps(
-    folder: Path,
-    store: Store,
-    name: str,
-    file_key: FileKey,
-    splits: Mapping[str, str],
-    progress: ProgressSink,
+def _from_objects(
+    surveyed: Surveyed, intake: LabelIntake, words: ClassWords | None
 ) -> StageSummary:
-    paths = sorted(path for path in folder.rglob("*") if path.name.endswith((".nii", ".nii.gz")))
-    if not paths:
-        raise InputError("The folder of label maps must hold NIfTI files; it holds none.")
-    known = {row.key for row in store.rows()}
-    keys = [file_key(path.relative_to(folder).as_posix()) for path in paths]
-    unknown = sum(key not in known for key in keys)
-    if unknown:
-        raise InputError(
-            f"Every label map must bear the name of an ingested file; {unknown} of {len(paths)} "
-            f"do not. Name the ingested folder with --source. Nothing was added."
-        )
-    names = [_stem(path.relative_to(folder).as_posix()) for path in paths]
-    if splits and set(names) - splits.keys():
-        raise InputError(
-            f"Every label map must have a line in the table of splits; "
-            f"{len(set(names) - splits.keys())} of {len(names)} have none. Nothing was added."
-        )
-    with progress.task("Label maps", total=len(paths), unit="maps") as advance:
-        for number, (path, key) in enumerate(zip(paths, keys, strict=True), start=1):
-            try:
-                array, affine = read_label_map(path)
-                split = splits.get(names[number - 1])
-                store.add_label_map(name, key, array, affine=affine, split=split)
-            except (InputError, RefusedSeries) as error:
-                raise InputError(f"Label map {number} of {len(paths)}: {error}") from None
-            advance()
-    maps = store.label_maps(name)
-    return _summary(name, len(maps), (value for row in maps for value in row.classes))
+    added = add_objects(surveyed, intake, words or ClassWords())
+    rows = intake.store.label_maps(intake.name)
+    summary = _summary(intake.name, (value for row in rows for value in row.classes), len(rows))
+    return replace(
+        summary,
+        figures={
+            **summary.figures,
+            "volumes_labelled_now": added.num_volumes,
+            "objects": len(surveyed.objects) + len(surveyed.refused),
+            "objects_refused": len(added.refused),
+            "other_files": surveyed.num_others,
+        },
+        tables=[*summary.tables, *_refusals(added.refused)],
+        notes=added.notes,
+    )
 
 
-def _splits(table: Path | None) -> Mapping[str, str]:
-    """Return the split of each file name without its ending.
-
-    Raises:
-        InputError: The table has no columns file and split.
-    """
-    if table is None:
-        return {}
-    if not table.is_file():
-        raise InputError("The table of splits is not there.")
-    rows = list(csv.DictReader(io.StringIO(_text(table))))
-    if not rows or not {"file", "split"} <= rows[0].keys():
-        raise InputError("A table of splits needs a heading with the columns file and split.")
-    return {_stem(row["file"]): row["split"] for row in rows}
+def _refusals(refused: Mapping[int, str]) -> list[Table]:
+    if not refused:
+        return []
+    title = "Refused objects, numbered in the order of their paths"
+    return [Table(("object", "reason"), sorted(refused.items()), title=title)]
 
 
-def _stem(name: str) -> str:
-    return name.removesuffix(".gz").removesuffix(".nii")
+def _require_no_words(words: ClassWords | None) -> None:
+    if words is not None and words.classes:
+        raise InputError("Names of classes are for DICOM label objects; these labels are numbers.")
 
 
-def _summary(name: str, num_volumes: int, classes: Iterable[int]) -> StageSummary:
+def _summary(name: str, classes: Iterable[int], num_volumes: int | None = None) -> StageSummary:
     tally = Counter(classes)
     return StageSummary(
         stage="labels add",
-        figures={"label_set": name, "volumes": num_volumes},
-        tables=[
-            Table(
-                ("class", "volumes"),
-                sorted(tally.items()),
-                title=f"Label set {name}",
-            )
-        ],
+        figures={
+            "label_set": name,
+            "volumes": tally.total() if num_volumes is None else num_volumes,
+        },
+        tables=[Table(("class", "volumes"), sorted(tally.items()), title=f"Label set {name}")],
         next_command="medcl pretrain CONFIG.yaml",
     )

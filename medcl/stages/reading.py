@@ -112,6 +112,8 @@ def _packed(
             key=job.keys[number],
             patient_key=job.patient_keys[number],
             study_key=job.study_key,
+            series_key=job.series_key,
+            frame_key=job.frame_key,
             technical=checked_technical(row.technical),
             num_files=job.num_files if number == 0 else 0,
             fingerprint=job.fingerprint,

@@ -36,6 +36,8 @@ VOLUME_COLUMNS: Mapping[str, str] = {
     "key": "TEXT PRIMARY KEY",
     "patient_key": "TEXT NOT NULL",
     "study_key": "TEXT NOT NULL",
+    "series_key": "TEXT",
+    "frame_key": "TEXT",
     "modality": "TEXT NOT NULL",
     "unit": "TEXT NOT NULL",
     "num_channels": "INTEGER NOT NULL",
@@ -90,7 +92,8 @@ def unseal(cells: Sequence[Cell], what: str) -> Sequence[Cell]:
 
 def cells_of(row: VolumeRow) -> list[Cell]:
     """Return the cells of a volume's row in the order of `VOLUME_COLUMNS`, seal last."""
-    cells: list[Cell] = [row.key, row.patient_key, row.study_key, row.modality, row.unit]
+    cells: list[Cell] = [row.key, row.patient_key, row.study_key, row.series_key, row.frame_key]
+    cells += [row.modality, row.unit]
     cells += [row.num_channels, *row.shape, *row.affine[:3].ravel().tolist()]
     cells += [row.dtype, float(row.coding.slope), float(row.coding.intercept)]
     cells += [row.sha256, row.mask_sha256, row.content_sha256]
@@ -118,6 +121,8 @@ def row_of(cells: Sequence[Cell]) -> VolumeRow:
         key=found["key"],
         patient_key=found["patient_key"],
         study_key=found["study_key"],
+        series_key=found["series_key"],
+        frame_key=found["frame_key"],
         modality=found["modality"],
         unit=found["unit"],
         num_channels=found["num_channels"],

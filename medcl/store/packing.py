@@ -67,6 +67,8 @@ def pack(accepted: Accepted) -> Packed:
         key=accepted.key,
         patient_key=accepted.patient_key,
         study_key=accepted.study_key,
+        series_key=accepted.series_key,
+        frame_key=accepted.frame_key,
         modality=volume.modality,
         unit=volume.unit,
         num_channels=len(volume.array),
@@ -103,6 +105,9 @@ def check_keys(accepted: Accepted) -> None:
     require_key(accepted.key, "A volume key")
     require_key(accepted.patient_key, "A patient key")
     require_key(accepted.study_key, "A study key")
+    for key in (accepted.series_key, accepted.frame_key):
+        if key is not None:
+            require_key(key, "The key of a series or frame of reference")
     require_mark(accepted.fingerprint)
     if accepted.split is not None:
         require_name(accepted.split, "A split")

@@ -30,6 +30,8 @@ class VolumeRow:
         key: Its key, which also names its file.
         patient_key: Equal for all volumes of a patient.
         study_key: Equal for all volumes of a study.
+        series_key: Equal for all volumes of one series or file; ``None`` where nothing names it.
+        frame_key: Equal for all volumes in one frame of reference; ``None`` where none is named.
         modality: CT, MR, PT or OT.
         unit: What a value means.
         num_channels: Channels ``C``.
@@ -52,6 +54,8 @@ class VolumeRow:
     key: str
     patient_key: str
     study_key: str
+    series_key: str | None
+    frame_key: str | None
     modality: Modality
     unit: Unit
     num_channels: int

@@ -1,0 +1,158 @@
+"""Tables of labels: CSV files in which a hospital names patients, studies, series or files.
+
+The names are turned into keys with the site's secret right here; none of them is kept.
+"""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from medcl.errors import InputError
+from medcl.ingest.identity import Keyring
+from medcl.store.rows import LabelRow
+from medcl.store.store import Store
+
+FileKey = Callable[[str], str]
+"""From the path of a file below the ingested folder to its key."""
+
+_SUBJECTS = ("key", "patient_id", "study_uid", "file")
+_LARGEST_TABLE_BYTES = 64 * 2**20
+_MAX_CLASSES = 1000
+
+
+def add_classes(
+    table: Path, store: Store, name: str, keyring: Keyring, file_key: FileKey
+) -> list[int]:
+    """Add a table of classes to a label set.
+
+    Args:
+        table: The CSV file.
+        store: Is written to.
+        name: Of the label set.
+        keyring: The site's keys.
+        file_key: Of the files that the table may name.
+
+    Returns:
+        The class of every labelled volume.
+
+    Raises:
+        InputError: The table cannot be read, contradicts itself, or names what the store does not
+            hold; nothing was added then.
+    """
+    rows = _read_table(table)
+    subject = _subject(rows[0])
+    keys_of = _finder(subject, store, keyring, file_key)
+    labels: dict[str, LabelRow] = {}
+    unknown = 0
+    for number, row in enumerate(rows, start=2):
+        value = _value(row.get("label"), number)
+        keys = keys_of(row)
+        unknown += not keys
+        for key in keys:
+            found = labels.setdefault(key, LabelRow(key, value, row.get("split") or None))
+            if found.value != value:
+                raise InputError(
+                    f"Line {number} gives a volume another label than an earlier line does."
+                )
+    if unknown:
+        raise InputError(
+            f"Every line must be about a volume of the store; {unknown} of {len(rows)} lines are "
+            f"not (column {subject}). Nothing was added."
+        )
+    store.add_labels(name, labels.values())
+    return [label.value for label in labels.values()]
+
+
+def splits_of(table: Path | None) -> Mapping[str, str]:
+    """Return the split of each file name without its ending.
+
+    Args:
+        table: A CSV file with the columns file and split; ``None`` for none.
+
+    Returns:
+        Splits by `stem`.
+
+    Raises:
+        InputError: The table has no columns file and split.
+    """
+    if table is None:
+        return {}
+    if not table.is_file():
+        raise InputError("The table of splits is not there.")
+    rows = list(csv.DictReader(io.StringIO(_text(table))))
+    if not rows or not {"file", "split"} <= rows[0].keys():
+        raise InputError("A table of splits needs a heading with the columns file and split.")
+    return {stem(row["file"]): row["split"] for row in rows}
+
+
+def stem(name: str) -> str:
+    """Return the name of a label file without its ending.
+
+    Example:
+        >>> stem("a/b.nii.gz"), stem("a/c.dcm"), stem("a/1.2.3")
+        ('a/b', 'a/c', 'a/1.2.3')
+    """
+    return name.removesuffix(".gz").removesuffix(".nii").removesuffix(".dcm")
+
+
+def _read_table(table: Path) -> list[dict[str, str]]:
+    rows = list(csv.DictReader(io.StringIO(_text(table))))
+    if not rows or "label" not in rows[0]:
+        raise InputError(
+            f"A table of labels needs a heading with a column label and at least one line; "
+            f"found {len(rows)} lines{'' if not rows else ' and no such column'}."
+        )
+    return rows
+
+
+def _text(table: Path) -> str:
+    if table.stat().st_size > _LARGEST_TABLE_BYTES:
+        raise InputError(f"A table must be below {_LARGEST_TABLE_BYTES >> 20} MiB.")
+    try:
+        return table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError("A table must be UTF-8 text; this file is not.") from None
+
+
+def _subject(row: Mapping[str, str]) -> str:
+    found = [column for column in _SUBJECTS if column in row]
+    if len(found) != 1:
+        raise InputError(
+            f"A table of labels must have exactly one of the columns {', '.join(_SUBJECTS)}; "
+            f"it has {len(found)}."
+        )
+    return found[0]
+
+
+def _finder(
+    subject: str, store: Store, keyring: Keyring, file_key: FileKey
+) -> Callable[[Mapping[str, str]], Sequence[str]]:
+    """Return a function from a line of the table to the keys of the volumes it is about."""
+    by: dict[str, list[str]] = defaultdict(list)
+    for row in store.rows():
+        owner = {"patient_id": row.patient_key, "study_uid": row.study_key}.get(subject, row.key)
+        by[owner].append(row.key)
+
+    def find(line: Mapping[str, str]) -> Sequence[str]:
+        text = (line.get(subject) or "").strip()
+        match subject:
+            case "patient_id":
+                return by.get(keyring.patient_key(line.get("issuer") or "", text), [])
+            case "study_uid":
+                return by.get(keyring.study_key(text), [])
+            case "file":
+                return by.get(file_key(text), [])
+        return by.get(text, [])
+
+    return find
+
+
+def _value(text: str | None, number: int) -> int:
+    text = (text or "").strip()
+    if not text.isdecimal() or int(text) >= _MAX_CLASSES:
+        raise InputError(
+            f"Line {number}: label must be a whole number from 0 to {_MAX_CLASSES - 1}."
+        )
+    return int(text)
