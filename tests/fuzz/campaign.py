@@ -84,7 +84,10 @@ def main() -> None:
             volumes, compared = volumes + verdict.volumes, compared + verdict.compared
             slowest = max(slowest, verdict.seconds)
             if verdict.died:
-                print(f"{one.number}: {one.name}: {verdict.died} ({verdict.seconds:.1f} s)", flush=True)
+                print(
+                    f"{one.number}: {one.name}: {verdict.died} ({verdict.seconds:.1f} s)",
+                    flush=True,
+                )
             if verdict.problem:
                 problems += 1
                 print(f"{one.number}: {one.name}: PROBLEM {verdict.problem}", flush=True)

@@ -36,7 +36,9 @@ def _facts(path: Path, arrays: dict[str, np.ndarray], name: str) -> dict[str, ob
     if image.GetNumberOfComponentsPerPixel() != 1:
         return None
     arrays[name] = sitk.GetArrayFromImage(image).astype(np.float64)
-    texts = {key: reader.GetMetaData(tag) for key, tag in _TAGS.items() if reader.HasMetaDataKey(tag)}
+    texts = {
+        key: reader.GetMetaData(tag) for key, tag in _TAGS.items() if reader.HasMetaDataKey(tag)
+    }
     return {
         "origin": image.GetOrigin(),
         "spacing": image.GetSpacing(),

@@ -15,8 +15,10 @@ _SYNTAXES = [
     b"1.2.840.10008.1.2" + end
     for end in (b"", b".1", b".2", b".5", b".1.99", b".4.50", b".4.51", b".4.57", b".4.70")
 ] + [b"1.2.840.10008.1.2.4." + end for end in (b"80", b"81", b"90", b"91", b"201", b"203", b"100")]
-_VRS = b"AE AS AT CS DA DS DT FL FD IS LO LT OB OW PN SH SL SQ SS ST TM UI UL UN US UT ZZ \0\0".split(
-    b" "
+_VRS = (
+    b"AE AS AT CS DA DS DT FL FD IS LO LT OB OW PN SH SL SQ SS ST TM UI UL UN US UT ZZ \0\0".split(
+        b" "
+    )
 )
 _TEXTS = [
     *(b"", b"0", b"-1", b"nan", b"inf", b"-inf", b"1e400", b"1e-400", b"99999999999999999999"),
@@ -24,7 +26,22 @@ _TEXTS = [
     *(b"LOCALIZER", b"YES", b"CT", b"MR", b"PT", b"MONOCHROME1", b"1.2.840.10008.5.1.4.1.1.2"),
 ]
 _WORDS = [0, 1, 2, 3, 7, 8, 12, 15, 16, 17, 32, 64, 255, 256, 4096, 32768, 65534, 65535]
-_LENGTHS = [0, 1, 2, 3, 4, 8, 0x7F, 0xFF, 0xFFFE, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFE, 2**32 - 1]
+_LENGTHS = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    8,
+    0x7F,
+    0xFF,
+    0xFFFE,
+    0xFFFF,
+    0x10000,
+    0x7FFFFFFF,
+    0xFFFFFFFE,
+    2**32 - 1,
+]
 _COUNTS = {0x00280010: "Rows", 0x00280011: "Columns", 0x00280002: "Samples"}
 _BITS = (0x00280100, 0x00280101, 0x00280102, 0x00280103)
 

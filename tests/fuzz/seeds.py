@@ -83,7 +83,7 @@ def _slice(content: bytes, number: int) -> bytes:
     image.PixelSpacing, image.SliceThickness = [0.75, 0.5], 5
     image.InstanceNumber = SLICES - number
     if is_ct:
-        image.RescaleSlope, image.RescaleIntercept, image.RescaleType = 1, -24, "HU"
+        image.RescaleSlope, image.RescaleIntercept, image.RescaleType = 1, -500, "HU"
     if image.file_meta.TransferSyntaxUID in _PLAIN:
         stored = np.frombuffer(image.PixelData, np.uint8)
         image.PixelData = np.roll(stored, 2 * image.Columns * number).tobytes()
