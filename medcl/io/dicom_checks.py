@@ -148,8 +148,12 @@ def _unsupported_syntax(header: SliceHeader) -> str | None:
 
 
 def _impossible_bits(header: SliceHeader) -> str | None:
+    """Return what contradicts PS3.3, C.7.6.3.1.1 and 8.1.1: the highest bit is the last stored one.
+
+    Where it is not, one of the numbers is damaged, and readers disagree which bits are the value.
+    """
     stored, allocated, high = header.bits_stored, header.bits_allocated, header.high_bit
-    if allocated in (8, 16, 32) and 1 <= stored <= high + 1 <= allocated:
+    if allocated in (8, 16, 32) and 1 <= stored == high + 1 <= allocated:
         return None
     return f"{stored} bits stored up to bit {high} of {allocated} allocated."
 

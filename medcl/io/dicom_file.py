@@ -139,9 +139,10 @@ def refusing(what: str) -> Iterator[None]:
     with quiet():
         try:
             yield
-        except RefusedSeries:
+        except (RefusedSeries, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
-        except Exception as error:  # noqa: BLE001 (a parser of hostile bytes may raise anything)
+        except BaseException as error:  # noqa: BLE001 (a parser may raise anything; a panic of one
+            # written in Rust is no Exception)
             raise RefusedSeries(_code(error), f"{what}: {type(error).__name__}.") from None
 
 
@@ -191,7 +192,7 @@ def _inflate(file: BufferedIOBase, size: int, bare: bool) -> tuple[BufferedIOBas
     return BytesIO(head + data), len(head) + len(data)
 
 
-def _code(error: Exception) -> ReasonCode:
+def _code(error: BaseException) -> ReasonCode:
     if isinstance(error, MemoryError | RecursionError):
         return ReasonCode.LIMIT_EXCEEDED
     if isinstance(error, InvalidDicomError):

@@ -5,16 +5,26 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import FileDataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
+from medcl.io.codestream import codestream_of
 from medcl.io.dicom_file import read_whole, refusing
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.io.slice_header import SliceHeader
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _PLAIN_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", _BIG_ENDIAN}
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_COMPRESSED = "1.2.840.10008.1.2.4."
+_DECODERS = {
+    **dict.fromkeys((_COMPRESSED + end for end in ("50", "57", "70", "90", "91")), "gdcm"),
+    **dict.fromkeys((_COMPRESSED + end for end in ("80", "81")), "pyjpegls"),
+    **dict.fromkeys((_COMPRESSED + end for end in ("201", "202", "203")), "pylibjpeg"),
+    "1.2.840.10008.1.2.5": "pylibjpeg",
+}
+"""One decoder per coding. Tried in turn, a second one would read what the first one found damaged,
+and which are there would depend on what else is installed."""
 
 
 def stored_planes(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
@@ -134,15 +144,62 @@ def _decoded(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]
             raise RefusedSeries(ReasonCode.PIXEL_TRUNCATED, "A slice without pixels.")
         if not headers[0].syntax:
             dataset.file_meta.TransferSyntaxUID = UID(_guessed_syntax(dataset))
+        syntax = str(dataset.file_meta.TransferSyntaxUID)
+        precisions = [_precision(dataset, syntax, header) for header in headers]
         frames = [header.frame for header in headers]
-        wanted = None if headers[0].num_frames == 1 else frames
-        # Unused bits are taken care of below, for plain and decoded pixels alike.
-        for plane, header in zip(
-            iter_pixels(dataset, indices=wanted, raw=True, correct_unused_bits=False),
-            headers,
-            strict=True,
-        ):
-            yield _settled(np.array(plane), header)
+        decoded = iter_pixels(
+            dataset,
+            indices=None if headers[0].num_frames == 1 else frames,
+            raw=True,
+            decoding_plugin=_DECODERS.get(syntax, ""),
+            # Signs and unused bits are taken care of below, for plain and decoded pixels alike.
+            correct_unused_bits=False,
+            apply_j2k_sign_correction=False,
+            apply_jls_sign_correction=False,
+        )
+        for plane, precision, header in zip(decoded, precisions, headers, strict=True):
+            yield _settled(_with_sign(np.array(plane), precision), header)
+
+
+def _precision(dataset: FileDataset, syntax: str, header: SliceHeader) -> int:
+    """Return the bits of a compressed plane; 0 where its coding does not say.
+
+    Raises:
+        RefusedSeries: The compressed plane is of another size than the header says.
+    """
+    if not syntax.startswith(_COMPRESSED):
+        return 0
+    content = get_frame(
+        dataset.PixelData,
+        header.frame,
+        number_of_frames=header.num_frames,
+        extended_offsets=_extended_offsets(dataset),
+    )
+    found = codestream_of(content)
+    if found is None:
+        raise RefusedSeries(ReasonCode.DECODE_FAILED, "Compressed pixels without a head.")
+    if (found.rows, found.columns, found.num_samples) != (header.rows, header.columns, 1):
+        raise RefusedSeries(
+            ReasonCode.DECODE_FAILED,
+            f"Compressed pixels of {found.rows} x {found.columns} with {found.num_samples} samples "
+            f"under a header of {header.rows} x {header.columns}.",
+        )
+    return found.precision
+
+
+def _extended_offsets(dataset: FileDataset) -> tuple[bytes, bytes] | None:
+    offsets, lengths = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
+    return (offsets, lengths) if offsets and lengths else None
+
+
+def _with_sign(plane: np.ndarray, precision: int) -> np.ndarray:
+    """Return integers whose bits above the precision are those of their sign.
+
+    JPEG-LS knows no sign, and in many JPEG 2000 files it is not that of the header: the bits are
+    right, but those above the precision are not.
+    """
+    unused = plane.dtype.itemsize * 8 - precision
+    return plane if not precision or unused <= 0 else np.asarray((plane << unused) >> unused)
 
 
 def _settled(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
@@ -160,11 +217,7 @@ def _settled(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
             f"Pixels of shape {plane.shape} and type {plane.dtype} under a header of "
             f"{header.rows} x {header.columns}.",
         )
-    bits = plane.dtype.itemsize * 8
-    above, below = bits - 1 - header.high_bit, header.high_bit + 1 - header.bits_stored
-    if above <= 0 and below == 0:
-        return plane
-    return np.asarray((plane << max(above, 0)) >> (max(above, 0) + below))
+    return _with_sign(plane, header.bits_stored)
 
 
 def _turned(plane: np.ndarray, bits_stored: int) -> np.ndarray:

@@ -93,6 +93,7 @@ def run(
         Store.open_or_create(store, key_fingerprint=keyring.fingerprint) as opened,
     ):
         hands = _Hands(pool, workers, limits)
+        opened.claim()
         with progress.task("Finding", unit="files") as advance:
             archive.find(sources, index, on_found=advance)
         refusals = _Refusals(opened, tally)

@@ -51,7 +51,16 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-_CONTENT_INDEX = "CREATE INDEX IF NOT EXISTS volumes_by_content ON volumes (content_sha256)"
+_DAMAGED = "catalogue.sqlite is damaged or no catalogue. Restore it, or ingest into a new store."
+
+_SCHEMA = (
+    *(
+        f"CREATE TABLE {table} ({', '.join(map(' '.join, columns.items()))}) WITHOUT ROWID"
+        for table, columns in _TABLES.items()
+    ),
+    "CREATE INDEX volumes_by_content ON volumes (content_sha256)",
+)
+"""What makes the tables, as SQLite keeps it."""
 
 
 class Catalogue:
@@ -73,10 +82,9 @@ class Catalogue:
         """Write an empty catalogue."""
         with _as_sentence(), sqlite3.connect(self._path) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            for table, columns in _TABLES.items():
-                inner = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-                connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({inner}) WITHOUT ROWID")
-            connection.execute(_CONTENT_INDEX)
+            for statement in _SCHEMA:
+                verb, kind, rest = statement.split(" ", 2)
+                connection.execute(f"{verb} {kind} IF NOT EXISTS {rest}")
             facts = {"schema_version": str(SCHEMA_VERSION), "key_fingerprint": key_fingerprint}
             connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", facts.items())
         connection.close()
@@ -89,11 +97,14 @@ class Catalogue:
 
         Raises:
             InputError: The store is of another version.
+            CorruptionError: Its table of facts is damaged.
         """
         with self._reading() as connection:
             found = dict(connection.execute("SELECT name, value FROM meta"))
             names = [row[1] for row in connection.execute("PRAGMA table_info(volumes)")]
-        version = found.get("schema_version")
+        if set(found) != {"schema_version", "key_fingerprint"}:
+            raise CorruptionError(_DAMAGED)
+        version = found["schema_version"]
         if version != str(SCHEMA_VERSION):
             raise InputError(
                 f"The store must be of version {SCHEMA_VERSION}, which this medcl writes; "
@@ -111,6 +122,16 @@ class Catalogue:
         """Return all rows of a query."""
         with self._reading() as connection:
             return connection.execute(query, values).fetchall()
+
+    def check(self) -> None:
+        """Look at every page of the file, at the tables and at every entry of the indices.
+
+        Raises:
+            CorruptionError: One is not as it was made. What rows hold is for their seals to say.
+        """
+        made = {sql for (sql,) in self.select("SELECT sql FROM sqlite_master WHERE sql NOT NULL")}
+        if made != set(_SCHEMA) or self.select("PRAGMA integrity_check") != [("ok",)]:
+            raise CorruptionError(_DAMAGED)
 
     def write(self, statements: Iterable[Statement]) -> None:
         """Carry out statements in one transaction, on disk when this returns."""
@@ -206,9 +227,7 @@ def _as_sentence() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise InputError(_explained(error.sqlite_errorcode)) from None
     except sqlite3.DatabaseError:
-        raise CorruptionError(
-            "catalogue.sqlite is damaged or no catalogue. Restore it, or ingest into a new store."
-        ) from None
+        raise CorruptionError(_DAMAGED) from None
 
 
 def _explained(code: int) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from medcl.errors import InputError
+from medcl.errors import CorruptionError, InputError
 from medcl.geometry.boxes import Box
 from medcl.shapes import Affine, LabelMap
 from medcl.store.catalogue import Catalogue, Statement, insert
@@ -72,6 +72,25 @@ class LabelSets:
         rows = self.maps(name) if kinds.get(name) == "map" else self.labels(name)
         text = "\n".join(json.dumps(row) for row in rows)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def check(self) -> None:
+        """Read every row of every set.
+
+        Raises:
+            CorruptionError: One is not what was written, or belongs to no set.
+        """
+        ((strays,),) = self._catalogue.select(
+            "SELECT count(*) FROM (SELECT name, 'class' AS kind FROM labels"
+            " UNION SELECT name, 'map' FROM label_maps"
+            " EXCEPT SELECT name, kind FROM label_sets)"
+        )
+        if strays:
+            raise CorruptionError(
+                f"Every label must belong to a set; those of {strays} sets do not: "
+                "catalogue.sqlite is damaged. Restore it, or ingest into a new store."
+            )
+        for found in self.names():
+            self.digest(found.name)
 
     def contradicts(self, name: str, key: str, value: int) -> bool:
         """Return whether a set gives a volume another class than ``value``."""

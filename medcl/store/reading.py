@@ -131,7 +131,14 @@ class StoreReading:
         return np.asarray(self._files.read_box(self._files.mask(key), row.mask_sha256, box)[0])
 
     def verify(self) -> list[str]:
-        """Return the keys of volumes with a damaged file, label maps included."""
+        """Return the keys of volumes with a damaged file, label maps included.
+
+        Raises:
+            CorruptionError: The catalogue itself is not what was written.
+        """
+        self._catalogue.check()
+        self.refusals()
+        self._labels.check()
         damaged = {one.key for one in self._expected() if not is_intact(one.path, one.sha256)}
         return sorted(damaged)
 

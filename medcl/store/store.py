@@ -150,6 +150,16 @@ class Store(StoreReading):
                 self._lock.release()
                 self._lock = None
 
+    def claim(self) -> None:
+        """Take the writer lock now: a long run should not learn at its end that it may not write.
+
+        Raises:
+            InputError: Another process is writing.
+            PrivacyError: The store was opened without the fingerprint of the secret.
+        """
+        with self._writing(adding=True):
+            pass
+
     def add(self, accepted: Accepted, *, accept_duplicates: bool = False) -> Added:
         """Store a volume, its row, and the label it came with.
 
