@@ -109,7 +109,7 @@ class Confined:
         Raises:
             ChildDied: The child was killed over this request.
         """
-        guard = self._started()
+        guard = self.start()
         assert guard.stdin is not None
         assert guard.stdout is not None
         try:
@@ -137,7 +137,12 @@ class Confined:
             guard.kill()
             guard.wait()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the guard unless it runs; it loads while the caller goes on.
+
+        Returns:
+            The guard.
+        """
         if self._guard is not None and self._guard.poll() is not None:
             self.close()
         if self._guard is None:

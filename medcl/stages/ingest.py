@@ -31,6 +31,7 @@ from medcl.stages.reading import (
     packed,
     reading,
     run_task,
+    warm_up,
 )
 from medcl.stages.store import accounting
 from medcl.stages.summary import StageSummary, Written
@@ -85,10 +86,13 @@ def run(
     """
     keyring = Keyring.from_file(key_file)
     options, limits = options or IngestOptions(), limits or ChildLimits()
-    where = scheduler or ("local" if workers > 1 else "serial")
+    if scheduler is None:
+        warm_up(limits, readers=workers)
     tally = _Tally()
     with (
-        executor(where, workers=workers) as pool,
+        # Threads suffice here: each only waits for a reading process. While they read, this one
+        # writes.
+        executor(scheduler or "threads", workers=workers) as pool,
         ArchiveIndex() as index,
         Store.open_or_create(store, key_fingerprint=keyring.fingerprint) as opened,
     ):

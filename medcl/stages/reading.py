@@ -1,11 +1,11 @@
 """Requests to the processes that read hostile files, and their answers, as bytes.
 
 ```
-coordinator ──executor──▶ any process ──pipe──▶ reading process under limits
+coordinator ──executor──▶ a thread, or a process ──pipe──▶ reading process under limits
 ```
 
-`inspect` and `read` run where the executor puts them (this process, a Dask worker) and pass bytes
-on to a confined process of their own; only that one parses, decodes and compresses. A file that
+`run_task` runs where the executor puts it (a thread here, a Dask worker elsewhere) and passes bytes
+on to a confined process of its own; only that one parses, decodes and compresses. A file that
 kills it costs one outcome, with LIMIT_EXCEEDED.
 """
 
@@ -13,9 +13,10 @@ import atexit
 import json
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ from medcl.store.rows import LabelRow
 
 PROGRAM = ("-m", "medcl.stages.reading")
 Ready = Packed | Refused
+
+_IDLE: dict[ChildLimits, list[Confined]] = {}
+_GUARD = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def run_task(task: Task) -> bytes:
         The answer. Where the reading process died it says so for each file that killed it.
     """
     try:
-        return _confined(task.limits).ask(task.request)
+        with _confined(task.limits) as reader:
+            return reader.ask(task.request)
     except ChildDied as died:
         paths = json.loads(task.request).get("inspect", [])
         if len(paths) > 1:
@@ -88,9 +93,11 @@ def packed(answer: bytes, job: Job) -> list[Ready]:
     Returns:
         One outcome per volume.
     """
-    head, _, buffers = answer.partition(b"\n")
+    end = answer.index(b"\n")
+    # Cut without copying: an answer is as large as what it holds.
+    buffers = memoryview(answer)[end + 1 :]
     outcomes: list[Ready] = []
-    for number, found in enumerate(json.loads(head)):
+    for number, found in enumerate(json.loads(answer[:end])):
         if "code" in found:
             outcomes.append(refused_job(job, ReasonCode(found["code"]), str(found["detail"])))
             continue
@@ -103,7 +110,7 @@ def packed(answer: bytes, job: Job) -> list[Ready]:
 
 
 def _packed(
-    found: dict[str, Any], voxels: bytes, mask: bytes | None, job: Job, number: int
+    found: dict[str, Any], voxels: memoryview, mask: memoryview | None, job: Job, number: int
 ) -> Packed:
     row, label = row_of(found["row"]), found["label"]
     return Packed(
@@ -123,11 +130,27 @@ def _packed(
     )
 
 
-@lru_cache(maxsize=1)
-def _confined(limits: ChildLimits) -> Confined:
-    confined = Confined(PROGRAM, limits=limits)
-    atexit.register(confined.close)
-    return confined
+def warm_up(limits: ChildLimits, *, readers: int) -> None:
+    """Start reading processes now: they load while this process does something else."""
+    with ExitStack() as held:
+        for _ in range(readers):
+            held.enter_context(_confined(limits)).start()
+
+
+@contextmanager
+def _confined(limits: ChildLimits) -> Iterator[Confined]:
+    """Give a reading process that nobody else of this process uses, and keep it for the next."""
+    with _GUARD:
+        waiting = _IDLE.setdefault(limits, [])
+        reader = waiting.pop() if waiting else None
+    if reader is None:
+        reader = Confined(PROGRAM, limits=limits)
+        atexit.register(reader.close)
+    try:
+        yield reader
+    finally:
+        with _GUARD:
+            waiting.append(reader)
 
 
 def _death(reason: str, *, is_inspection: bool) -> bytes:

@@ -1,9 +1,9 @@
 """Arrays as compressed bytes of which a box can be read without the rest.
 
 blosc2, bits regrouped, with LZ4: scans use 10 to 13 of their 16 bits, and planes of equal bits
-compress to less than regrouped bytes do (a noisy CT to 42 % instead of 51 %), five times faster than
-with LZ4HC, and are read as fast. One thread compresses, because several append blocks in the order
-they finish and two equal arrays would then give different bytes.
+compress to less than regrouped bytes do (a noisy CT to 42 % instead of 51 %), five times faster
+than with LZ4HC, and are read as fast. One thread compresses, because several append blocks in the
+order they finish and two equal arrays would then give different bytes.
 """
 
 from pathlib import Path

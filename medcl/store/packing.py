@@ -39,8 +39,8 @@ class Packed:
     """
 
     row: VolumeRow
-    voxels: bytes
-    mask: bytes | None
+    voxels: bytes | memoryview
+    mask: bytes | memoryview | None
     label_set: str | None
     label: LabelRow | None
 
