@@ -23,6 +23,7 @@ from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages.progress import ProgressSink
+from medcl.stages.reader_processes import warm_up
 from medcl.stages.reading import (
     Ready,
     Task,
@@ -31,7 +32,6 @@ from medcl.stages.reading import (
     packed,
     reading,
     run_task,
-    warm_up,
 )
 from medcl.stages.store import accounting
 from medcl.stages.summary import StageSummary, Written
@@ -87,7 +87,7 @@ def run(
     keyring = Keyring.from_file(key_file)
     options, limits = options or IngestOptions(), limits or ChildLimits()
     if scheduler is None:
-        warm_up(limits, readers=workers)
+        warm_up(limits, count=workers)
     tally = _Tally()
     with (
         # Threads suffice here: each only waits for a reading process. While they read, this one

@@ -9,13 +9,10 @@ on to a confined process of its own; only that one parses, decodes and compresse
 kills it costs one outcome, with LIMIT_EXCEEDED.
 """
 
-import atexit
 import json
 import os
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,16 +23,13 @@ from medcl.ingest.outcome import Refused
 from medcl.ingest.reading import read_job, refused_job
 from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job_to_json
 from medcl.io.refusal import ReasonCode
-from medcl.runtime.confinement import ChildDied, ChildLimits, Confined, run_guard
+from medcl.runtime.confinement import ChildDied, ChildLimits, run_guard
+from medcl.stages.reader_processes import lent
 from medcl.store.columns import cells_of, row_of
 from medcl.store.packing import Packed, checked_technical, pack
 from medcl.store.rows import LabelRow
 
-PROGRAM = ("-m", "medcl.stages.reading")
 Ready = Packed | Refused
-
-_IDLE: dict[ChildLimits, list[Confined]] = {}
-_GUARD = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +62,7 @@ def run_task(task: Task) -> bytes:
         The answer. Where the reading process died it says so for each file that killed it.
     """
     try:
-        with _confined(task.limits) as reader:
+        with lent(task.limits) as reader:
             return reader.ask(task.request)
     except ChildDied as died:
         paths = json.loads(task.request).get("inspect", [])
@@ -128,29 +122,6 @@ def _packed(
         label_set=None if label is None else job.label_set,
         label=None if label is None else LabelRow(job.keys[number], int(label), job.split),
     )
-
-
-def warm_up(limits: ChildLimits, *, readers: int) -> None:
-    """Start reading processes now: they load while this process does something else."""
-    with ExitStack() as held:
-        for _ in range(readers):
-            held.enter_context(_confined(limits)).start()
-
-
-@contextmanager
-def _confined(limits: ChildLimits) -> Iterator[Confined]:
-    """Give a reading process that nobody else of this process uses, and keep it for the next."""
-    with _GUARD:
-        waiting = _IDLE.setdefault(limits, [])
-        reader = waiting.pop() if waiting else None
-    if reader is None:
-        reader = Confined(PROGRAM, limits=limits)
-        atexit.register(reader.close)
-    try:
-        yield reader
-    finally:
-        with _GUARD:
-            waiting.append(reader)
 
 
 def _death(reason: str, *, is_inspection: bool) -> bytes:
