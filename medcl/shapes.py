@@ -14,9 +14,21 @@ Voxel arrays are ``(C, X, Y, Z)``; batches put ``B`` in front. DICOM's LPS+ and 
 outside it.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from jaxtyping import Bool, Float, Float64, Int64, Shaped
+from jaxtyping import Bool, Float64, Shaped
+
+if TYPE_CHECKING:
+    from medcl.tensor_shapes import Embeddings as Embeddings
+    from medcl.tensor_shapes import Features as Features
+    from medcl.tensor_shapes import Logits as Logits
+    from medcl.tensor_shapes import PatientIds as PatientIds
+    from medcl.tensor_shapes import RowMask as RowMask
+    from medcl.tensor_shapes import Scalar as Scalar
+    from medcl.tensor_shapes import ViewMask as ViewMask
+    from medcl.tensor_shapes import Views as Views
+    from medcl.tensor_shapes import VoxelLogits as VoxelLogits
 
 VolumeArray = Shaped[np.ndarray, "C X Y Z"]
 ValidityMask = Bool[np.ndarray, "X Y Z"]
@@ -25,12 +37,15 @@ Affine = Float64[np.ndarray, "4 4"]
 Points = Float64[np.ndarray, "P 3"]
 Vector3 = Float64[np.ndarray, "3"]
 
-Views = Float[torch.Tensor, "B C X Y Z"]
-ViewMask = Bool[torch.Tensor, "B 1 X Y Z"]
-Features = Float[torch.Tensor, "B F"]
-Embeddings = Float[torch.Tensor, "N E"]
-Logits = Float[torch.Tensor, "B K"]
-VoxelLogits = Float[torch.Tensor, "B K X Y Z"]
-RowMask = Bool[torch.Tensor, "M M"]
-PatientIds = Int64[torch.Tensor, "N"]
-Scalar = Float[torch.Tensor, ""]
+
+def __getattr__(name: str) -> object:
+    """Return the shape of a tensor, which loads torch the first time.
+
+    Raises:
+        AttributeError: There is no such shape.
+    """
+    if name.startswith("__"):
+        raise AttributeError(name)
+    from medcl import tensor_shapes
+
+    return getattr(tensor_shapes, name)

@@ -1,11 +1,14 @@
 """Which volumes take part and who is tested: from settings and a store's catalogue."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from medcl.config.cohort import CohortConfig, DrawnTest, GivenTest, HoldOutConfig
+from medcl.config.cohort import CohortConfig, DrawnTest, GivenTest, HoldOutConfig, QualityConfig
 from medcl.errors import InputError
+from medcl.store.near_duplicates import without_near_duplicates
 from medcl.store.rows import VolumeRow
+from medcl.store.selection import QualityBounds, missed
 from medcl.store.store import Store
 from medcl.study.split import LabelledVolume, Split, split
 from medcl.volume import Modality
@@ -48,13 +51,25 @@ def cohort_rows(store: Store, settings: CohortConfig, *, modality: Modality) -> 
         for row in rows
         if row.patient_key not in excluded
         and all(size >= least for size, least in zip(row.shape, smallest, strict=True))
-    ][: settings.max_volumes]
+    ]
+    bounds = quality_bounds(settings.quality)
+    misses = [missed(row, bounds) for row in rows]
+    rows = [row for row, names in zip(rows, misses, strict=True) if not names]
+    if settings.collapse_near_duplicates:
+        rows = without_near_duplicates(rows)
     if not rows:
+        counts = Counter(name for names in misses for name in names)
+        told = ", ".join(f"{count} miss {name}" for name, count in counts.most_common())
         raise InputError(
             f"The cohort must hold at least one {modality} volume; of the {len(store.rows())} "
-            f"volumes of the store none is left."
+            f"volumes of the store none is left" + (f": {told}." if told else ".")
         )
-    return rows
+    return rows[: settings.max_volumes]
+
+
+def quality_bounds(settings: QualityConfig) -> QualityBounds:
+    """Return the bounds that settings ask for."""
+    return QualityBounds(**dict(settings))
 
 
 def labelled_volumes(

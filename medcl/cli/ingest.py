@@ -82,13 +82,23 @@ def ingest(
         if reasons:
             _tell_reasons(output)
             return
-        from medcl.ingest.options import IngestOptions
         from medcl.runtime.confinement import ChildLimits
+        from medcl.stages.reader_processes import warm_up
+
+        folders, target = (
+            _given(sources, "at least one SOURCE folder"),
+            _given(store, "--store STORE"),
+        )
+        limits = ChildLimits(memory_bytes=int(memory_gib * 2**30), cpu_s=cpu_s, wall_s=3 * cpu_s)
+        if scheduler is None:
+            # They take a second to load, and so does what follows.
+            warm_up(limits, count=workers)
+        from medcl.ingest.options import IngestOptions
         from medcl.stages import ingest as stage
 
         summary = stage.run(
-            _given(sources, "at least one SOURCE folder"),
-            store=_given(store, "--store STORE"),
+            folders,
+            store=target,
             key_file=key_file,
             options=IngestOptions(
                 nifti_modality=modality,
@@ -98,7 +108,7 @@ def ingest(
                 pet_unit=pet_unit,
                 keep_demographics=demographics,
             ),
-            limits=ChildLimits(memory_bytes=int(memory_gib * 2**30), cpu_s=cpu_s, wall_s=3 * cpu_s),
+            limits=limits,
             workers=workers,
             scheduler=scheduler,
             progress=output.progress,

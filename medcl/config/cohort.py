@@ -4,7 +4,47 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from medcl.config.section import Count, Name, Section, Seed, SizeVoxels
+from medcl.config.section import (
+    Count,
+    Fraction,
+    Name,
+    NonNegative,
+    Positive,
+    Section,
+    Seed,
+    SizeVoxels,
+)
+
+
+class QualityConfig(Section):
+    """What a volume must be to take part; everything left out admits every one."""
+
+    min_foreground_fraction: Fraction = 0.0
+    """Least share of voxels that are foreground"""
+    max_clipped_fraction: Fraction = 1.0
+    """Largest share of voxels lost at an end of the range"""
+    max_noise_fraction: Positive | None = None
+    """Largest standard deviation of the noise, over the range from the 1 % to the 99 % quantile"""
+    max_empty_fraction: Fraction = 1.0
+    """Largest share of slices without foreground"""
+    min_extent_mm: NonNegative = 0.0
+    """Least length of the shortest edge"""
+    max_spacing_mm: Positive | None = None
+    """Widest voxel spacing"""
+    min_slice_coverage: NonNegative = 0.0
+    """Least slice thickness over slice distance; below 1 there are gaps"""
+    hu_scale: tuple[Literal["plausible", "shifted", "unknown"], ...] = (
+        "plausible",
+        "unknown",
+        "shifted",
+    )
+    """What the values of a CT may be"""
+    orientation: tuple[Literal["scanner", "header", "assumed"], ...] = (
+        "scanner",
+        "header",
+        "assumed",
+    )
+    """Who may have said where left is"""
 
 
 class CohortConfig(Section):
@@ -20,6 +60,10 @@ class CohortConfig(Section):
     """Fewest voxels along x, y, z"""
     exclude_patients_of: tuple[Name, ...] = ()
     """Label sets whose patients are left out altogether"""
+    quality: QualityConfig = QualityConfig()
+    """What a volume must be, by what was measured when it was taken in; nothing is deleted"""
+    collapse_near_duplicates: bool = False
+    """Take one volume of each group that shows the same scan"""
     max_volumes: Count | None = None
     """At most so many volumes, always the same ones"""
 

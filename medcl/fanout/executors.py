@@ -1,4 +1,4 @@
-"""Executors with the interface of ``concurrent.futures``: in turn, on this machine, on a cluster.
+"""Executors with the interface of ``concurrent.futures``: in turn, in threads, here, on a cluster.
 
 Rooms below take such an executor and know nothing of Dask, whose import takes a second and is paid
 only where it is used. A worker process that dies costs its task a new try on another worker, and
@@ -6,7 +6,7 @@ after three of them the task, never the run.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -57,23 +57,28 @@ def executor(where: str, *, workers: int = 1) -> Iterator[Executor]:
     """Give the executor that a setting names.
 
     Args:
-        where: ``serial``, ``local``, or the address of a Dask scheduler such as
-            ``tcp://node1:8786``.
-        workers: Processes of ``local``.
+        where: ``serial``; ``threads``, for tasks that wait for processes of their own; ``local``,
+            processes of Dask; or the address of a Dask scheduler such as ``tcp://node1:8786``.
+        workers: Threads or processes.
 
     Yields:
         An executor; it is shut down at the end of the block.
 
     Raises:
-        RequestError: ``where`` is none of these.
+        RequestError: ``where`` is none of these, or ``workers`` is below 1.
 
     Example:
         >>> with executor("serial") as tasks:
         ...     list(tasks.map(abs, [-1, 2]))
         [1, 2]
     """
+    if workers < 1:
+        raise RequestError(f"At least 1 worker is needed; asked for {workers}.")
     if where == "serial":
         yield SerialExecutor()
+    elif where == "threads":
+        with ThreadPoolExecutor(workers) as threads:
+            yield threads
     elif where == "local":
         with dask_local(workers) as tasks:
             yield tasks
@@ -82,8 +87,8 @@ def executor(where: str, *, workers: int = 1) -> Iterator[Executor]:
             yield tasks
     else:
         raise RequestError(
-            "Tasks run 'serial', 'local', or at the address of a Dask scheduler such as "
-            "tcp://node1:8786; what was asked for is none of these."
+            "Tasks run 'serial', in 'threads', 'local', or at the address of a Dask scheduler such "
+            "as tcp://node1:8786; what was asked for is none of these."
         )
 
 
@@ -96,12 +101,7 @@ def dask_local(workers: int) -> Iterator[Executor]:
 
     Yields:
         An executor.
-
-    Raises:
-        RequestError: ``workers`` is below 1.
     """
-    if workers < 1:
-        raise RequestError(f"At least 1 worker process is needed; asked for {workers}.")
     import dask
     from distributed import Client, LocalCluster
 

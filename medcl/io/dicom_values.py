@@ -1,10 +1,13 @@
 """Values of DICOM elements as text and numbers; a malformed value counts as absent."""
 
 import math
+from functools import cache
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 _LONGEST_TEXT = 1024
+_tag = cache(tag_for_keyword)
 
 
 def words(elements: Dataset, keyword: str) -> tuple[str, ...]:
@@ -40,9 +43,9 @@ def numbers(elements: Dataset, keyword: str, count: int) -> tuple[float, ...] | 
 
 
 def _value(elements: Dataset, keyword: str | int) -> object:
+    tag = _tag(keyword) if isinstance(keyword, str) else keyword
     try:
-        if isinstance(keyword, str):
-            return elements.get(keyword)
-        return elements[keyword].value if keyword in elements else None
+        # By tag: by keyword, pydicom first tries and fails to find an attribute of that name.
+        return None if tag is None or tag not in elements else elements[tag].value
     except Exception:  # noqa: BLE001 (pydicom converts lazily; a malformed value counts as absent)
         return None

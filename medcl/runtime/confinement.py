@@ -109,7 +109,7 @@ class Confined:
         Raises:
             ChildDied: The child was killed over this request.
         """
-        guard = self._started()
+        guard = self.start()
         assert guard.stdin is not None
         assert guard.stdout is not None
         try:
@@ -137,7 +137,12 @@ class Confined:
             guard.kill()
             guard.wait()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the guard unless it runs; it loads while the caller goes on.
+
+        Returns:
+            The guard.
+        """
         if self._guard is not None and self._guard.poll() is not None:
             self.close()
         if self._guard is None:
@@ -163,8 +168,7 @@ def run_guard(serve: Serve, arguments: Sequence[str]) -> NoReturn:
         serve: Runs in the child. What it raises kills the child, but `MemoryError` is told apart.
         arguments: The four numbers of `ChildLimits`.
 
-    Raises:
-        SystemExit: When standard input ends.
+    It ends with standard input, and at once: there is nothing left to take down.
     """
     memory, cpu, wall, answer = (int(number) for number in arguments)
     limits = ChildLimits(memory_bytes=memory, cpu_s=cpu, wall_s=wall, answer_bytes=answer)
@@ -192,7 +196,7 @@ def run_guard(serve: Serve, arguments: Sequence[str]) -> NoReturn:
                 child = None
     if child is not None:
         child.end()
-    sys.exit(0)
+    os._exit(0)
 
 
 class _Child:

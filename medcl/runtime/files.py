@@ -56,7 +56,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(target: Path, content: bytes) -> None:
+def write_bytes(target: Path, content: bytes | memoryview) -> None:
     """Write a whole file atomically.
 
     Args:

@@ -23,6 +23,7 @@ from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages.progress import ProgressSink
+from medcl.stages.reader_processes import warm_up
 from medcl.stages.reading import (
     Ready,
     Task,
@@ -85,10 +86,13 @@ def run(
     """
     keyring = Keyring.from_file(key_file)
     options, limits = options or IngestOptions(), limits or ChildLimits()
-    where = scheduler or ("local" if workers > 1 else "serial")
+    if scheduler is None:
+        warm_up(limits, count=workers)
     tally = _Tally()
     with (
-        executor(where, workers=workers) as pool,
+        # Threads suffice here: each only waits for a reading process. While they read, this one
+        # writes.
+        executor(scheduler or "threads", workers=workers) as pool,
         ArchiveIndex() as index,
         Store.open_or_create(store, key_fingerprint=keyring.fingerprint) as opened,
     ):

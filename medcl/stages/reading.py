@@ -1,21 +1,19 @@
 """Requests to the processes that read hostile files, and their answers, as bytes.
 
 ```
-coordinator ──executor──▶ any process ──pipe──▶ reading process under limits
+coordinator ──executor──▶ a thread, or a process ──pipe──▶ reading process under limits
 ```
 
-`inspect` and `read` run where the executor puts them (this process, a Dask worker) and pass bytes
-on to a confined process of their own; only that one parses, decodes and compresses. A file that
+`run_task` runs where the executor puts it (a thread here, a Dask worker elsewhere) and passes bytes
+on to a confined process of its own; only that one parses, decodes and compresses. A file that
 kills it costs one outcome, with LIMIT_EXCEEDED.
 """
 
-import atexit
 import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +23,12 @@ from medcl.ingest.outcome import Refused
 from medcl.ingest.reading import read_job, refused_job
 from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job_to_json
 from medcl.io.refusal import ReasonCode
-from medcl.runtime.confinement import ChildDied, ChildLimits, Confined, run_guard
+from medcl.runtime.confinement import ChildDied, ChildLimits, run_guard
+from medcl.stages.reader_processes import lent
 from medcl.store.columns import cells_of, row_of
 from medcl.store.packing import Packed, checked_technical, pack
 from medcl.store.rows import LabelRow
 
-PROGRAM = ("-m", "medcl.stages.reading")
 Ready = Packed | Refused
 
 
@@ -64,7 +62,8 @@ def run_task(task: Task) -> bytes:
         The answer. Where the reading process died it says so for each file that killed it.
     """
     try:
-        return _confined(task.limits).ask(task.request)
+        with lent(task.limits) as reader:
+            return reader.ask(task.request)
     except ChildDied as died:
         paths = json.loads(task.request).get("inspect", [])
         if len(paths) > 1:
@@ -88,9 +87,11 @@ def packed(answer: bytes, job: Job) -> list[Ready]:
     Returns:
         One outcome per volume.
     """
-    head, _, buffers = answer.partition(b"\n")
+    end = answer.index(b"\n")
+    # Cut without copying: an answer is as large as what it holds.
+    buffers = memoryview(answer)[end + 1 :]
     outcomes: list[Ready] = []
-    for number, found in enumerate(json.loads(head)):
+    for number, found in enumerate(json.loads(answer[:end])):
         if "code" in found:
             outcomes.append(refused_job(job, ReasonCode(found["code"]), str(found["detail"])))
             continue
@@ -103,7 +104,7 @@ def packed(answer: bytes, job: Job) -> list[Ready]:
 
 
 def _packed(
-    found: dict[str, Any], voxels: bytes, mask: bytes | None, job: Job, number: int
+    found: dict[str, Any], voxels: memoryview, mask: memoryview | None, job: Job, number: int
 ) -> Packed:
     row, label = row_of(found["row"]), found["label"]
     return Packed(
@@ -123,13 +124,6 @@ def _packed(
         label_set=None if label is None else job.label_set,
         label=None if label is None else LabelRow(job.keys[number], int(label), job.split),
     )
-
-
-@lru_cache(maxsize=1)
-def _confined(limits: ChildLimits) -> Confined:
-    confined = Confined(PROGRAM, limits=limits)
-    atexit.register(confined.close)
-    return confined
 
 
 def _death(reason: str, *, is_inspection: bool) -> bytes:

@@ -45,7 +45,7 @@ class StoreFiles:
         """Return the path of a volume's label map in a label set."""
         return self._folder / "label_maps" / name / key[:2] / (key + _VOXELS)
 
-    def write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes | memoryview) -> None:
         """Put a file in place, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._trusted.discard(path)

@@ -1,8 +1,9 @@
 """Arrays as compressed bytes of which a box can be read without the rest.
 
-blosc2 with LZ4HC: of the formats timed for random crops of scans it reads fastest while halving the
-size. One thread compresses, because several append blocks in the order they finish and two equal
-arrays would then give different bytes.
+blosc2, bits regrouped, with LZ4: scans use 10 to 13 of their 16 bits, and planes of equal bits
+compress to less than regrouped bytes do (a noisy CT to 42 % instead of 51 %), five times faster
+than with LZ4HC, and are read as fast. One thread compresses, because several append blocks in the
+order they finish and two equal arrays would then give different bytes.
 """
 
 from pathlib import Path
@@ -34,11 +35,11 @@ def compress(array: VolumeArray) -> bytes:
     chunks = (1, *(_even_part(length, _CHUNK) for length in array.shape[1:]))
     blocks = (1, *(_even_part(length, _BLOCK) for length in chunks[1:]))
     cparams = blosc2.CParams(
-        codec=blosc2.Codec.LZ4HC,
-        clevel=5,
+        codec=blosc2.Codec.LZ4,
+        clevel=9,
         typesize=array.itemsize,
         nthreads=1,
-        filters=[blosc2.Filter.SHUFFLE],
+        filters=[blosc2.Filter.BITSHUFFLE],
         filters_meta=[0],
     )
     stored = blosc2.asarray(

@@ -6,13 +6,14 @@ the one writer then only has to put bytes and a row in place.
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import get_args, get_type_hints
 
 import numpy as np
 
 from medcl.errors import InputError
 from medcl.ingest.outcome import Accepted, Technical
+from medcl.shapes import VolumeArray
 from medcl.store.coding import LinearCoding, Values, exact_linear_coding
 from medcl.store.frames import compress, compress_map
 from medcl.store.perceptual import perceptual_hash
@@ -38,8 +39,8 @@ class Packed:
     """
 
     row: VolumeRow
-    voxels: bytes
-    mask: bytes | None
+    voxels: bytes | memoryview
+    mask: bytes | memoryview | None
     label_set: str | None
     label: LabelRow | None
 
@@ -57,8 +58,8 @@ def pack(accepted: Accepted) -> Packed:
         InputError: A key, label or technical value is none that the store may hold.
     """
     check_keys(accepted)
-    volume = accepted.volume
-    codes, coding = _encode(_plain(volume.array))
+    volume = _settled(accepted.volume)
+    codes, coding = _encode(volume.array)
     voxels = compress(codes)
     mask = None if volume.validity is None else compress_map(volume.validity)
     levels = levels_of(codes, coding, volume.validity)
@@ -127,17 +128,17 @@ def content_hash(volume: Volume) -> str:
         >>> len(content_hash(volume))
         64
     """
-    array = _plain(volume.array)
+    volume = _settled(volume)
     header = {
         "affine": [float(number).hex() for number in volume.affine.ravel()],
-        "dtype": array.dtype.name,
+        "dtype": volume.array.dtype.name,
         "masked": volume.validity is not None,
         "modality": volume.modality,
-        "shape": array.shape,
+        "shape": volume.array.shape,
         "unit": volume.unit,
     }
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    digest.update(array.data)
+    digest.update(volume.array.data)
     if volume.validity is not None:
         digest.update(np.packbits(volume.validity).data)
     return digest.hexdigest()
@@ -173,15 +174,32 @@ def _checked(name: str, value: object, hint: object) -> Cell:
     raise InputError(f"The technical field {name!r} must hold a value of its type or closed list.")
 
 
-def _plain(array: Values) -> Values:
-    """Return ``array`` contiguous and in this machine's byte order.
+def _settled(volume: Volume) -> Volume:
+    """Return the volume with contiguous arrays in this machine's byte order.
 
     Raises:
         InputError: A voxel takes more than 64 bits.
     """
+    array, validity = volume.array, volume.validity
     if array.dtype.itemsize > 8:
         raise InputError(f"Voxels must be numbers of at most 64 bits, got {array.dtype}.")
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    plain = _contiguous(array.astype(array.dtype.newbyteorder("="), copy=False))
+    known = None if validity is None else _contiguous(validity[np.newaxis])[0]
+    return replace(volume, array=plain, validity=known)
+
+
+def _contiguous(array: VolumeArray) -> VolumeArray:
+    """Return the same array with its last axis fastest in memory.
+
+    Readers give the first axis fastest, as files have it. Turned around as a whole, memory would be
+    read in strides of a slice, one value per line of the cache; row by row it is ten times faster.
+    """
+    if array.flags.c_contiguous:
+        return array
+    turned = np.empty(array.shape, array.dtype)
+    for y in range(array.shape[2]):
+        turned[:, :, y] = array[:, :, y]
+    return turned
 
 
 def _encode(array: Values) -> tuple[Values, LinearCoding]:

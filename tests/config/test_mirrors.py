@@ -23,6 +23,7 @@ from medcl.encoders.resnet import resnet
 from medcl.encoders.segresnet import segresnet
 from medcl.encoders.swin_unetr import swin_unetr
 from medcl.runtime.devices import DeviceChoice
+from medcl.store.selection import QualityBounds
 from medcl.study.cells import Adaptation
 from medcl.training.recipe import Recipe
 from medcl.volume import Modality
@@ -98,6 +99,17 @@ def _names(union):
     members = typing.get_args(typing.get_args(union)[0])
     choices = [typing.get_args(member.model_fields["name"].annotation) for member in members]
     return {name for names in choices for name in names}
+
+
+def test_quality_of_a_cohort_has_the_fields_and_defaults_of_its_bounds():
+    assert dict(cohort.QualityConfig()) == dataclasses.asdict(QualityBounds())
+    words = typing.get_type_hints(QualityBounds)
+    for name in ("hu_scale", "orientation"):
+        (own, _), (of_room, _) = (
+            typing.get_args(kind)
+            for kind in (cohort.QualityConfig.model_fields[name].annotation, words[name])
+        )
+        assert set(typing.get_args(own)) == set(typing.get_args(of_room))
 
 
 def test_choices_are_those_of_the_rooms():
