@@ -8,7 +8,7 @@ import torch
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
-from medcl.augment.taps import smooth
+from medcl.augment.taps import among_measured, smooth
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
 
@@ -50,7 +50,10 @@ class Blur:
     ) -> Views:
         """Return blurred views."""
         spacing = torch.tensor(setting.spacing_mm, device=views.device)
-        return smooth(views, parameters["sigma_mm"] / spacing, beyond="replicate")
+        sigmas = parameters["sigma_mm"] / spacing
+        return among_measured(
+            views, setting.measured, lambda each: smooth(each, sigmas, beyond="replicate")
+        )
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 0.7 mm; PET, whose own resolution is 4 to 6 mm, 2 mm; shapes none."""

@@ -3,8 +3,10 @@
 from medcl.augment.bias_field import BiasField
 from medcl.augment.blur import Blur
 from medcl.augment.crop import Crop
+from medcl.augment.cutout import Cutout
 from medcl.augment.gain import Gain, Gamma
 from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.partial_fov import PartialFov
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
@@ -13,8 +15,14 @@ from medcl.augment.translation import Translation
 SpatialTransform = Rotation | Scale | Translation | Flip | ResizedCrop
 """Transforms of where anatomy appears."""
 
-IntensityTransform = GaussianNoise | RicianNoise | Blur | Gain | Gamma | BiasField | HuOffset
-"""Transforms of values."""
+ValueTransform = GaussianNoise | RicianNoise | Blur | Gain | Gamma | BiasField | HuOffset
+"""Transforms of the values of voxels."""
+
+OcclusionTransform = PartialFov | Cutout
+"""Transforms of what is seen: they take voxels out of the validity mask."""
+
+IntensityTransform = ValueTransform | OcclusionTransform
+"""Transforms of sampled views."""
 
 Transform = Crop | SpatialTransform | IntensityTransform
 """What a policy may hold."""

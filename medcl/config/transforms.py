@@ -8,22 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field
 
+from medcl.config.drawn import Drawn
+from medcl.config.drawn import rising as _rising
+from medcl.config.occlusions import CutoutConfig, PartialFovConfig
 from medcl.config.section import Fraction, Section
-
-
-def _rising(ends: tuple[float, float]) -> tuple[float, float]:
-    if ends[0] > ends[1]:
-        raise ValueError(f"the lowest value comes first, got {ends[0]} and {ends[1]}.")
-    return ends
-
-
-class Drawn(Section):
-    """What every transform with drawn parameters takes."""
-
-    probability: Fraction = 1.0
-    """Share of views that the transform is applied to"""
-    sharing: Literal["independent", "batch"] = "independent"
-    """independent: each view has its own parameters; batch: one draw for a whole batch"""
 
 
 class CropConfig(Section):
@@ -189,6 +177,8 @@ TransformConfig = Annotated[
     | BiasFieldConfig
     | FlipConfig
     | ResizedCropConfig
-    | HuOffsetConfig,
+    | HuOffsetConfig
+    | PartialFovConfig
+    | CutoutConfig,
     Discriminator("kind"),
 ]
