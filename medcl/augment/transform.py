@@ -198,6 +198,16 @@ def require_common(probability: float, sharing: str) -> None:
         )
 
 
+def require_axis(axis: str) -> None:
+    """Refuse an axis that views do not have.
+
+    Raises:
+        ValueError: As said.
+    """
+    if axis not in ("x", "y", "z"):
+        raise ValueError(f"axis must be x, y or z, got {axis!r}.")
+
+
 def per_view(parameter: torch.Tensor, column: int = 0) -> torch.Tensor:
     """Return one column of drawn parameters, shaped to broadcast over views ``(B, C, X, Y, Z)``."""
     return parameter[:, column].reshape(-1, 1, 1, 1, 1)

@@ -8,8 +8,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field
 
+from medcl.config.acquisitions import (
+    CountNoiseConfig,
+    KernelChangeConfig,
+    LowResolutionConfig,
+    RespiratoryBlurConfig,
+    SliceDropoutConfig,
+    ThickSliceConfig,
+    WindowJitterConfig,
+)
 from medcl.config.drawn import Drawn
 from medcl.config.drawn import rising as _rising
+from medcl.config.mr_artefacts import GhostingConfig, GibbsConfig, MonotoneMapConfig, MotionConfig
 from medcl.config.occlusions import CutoutConfig, PartialFovConfig
 from medcl.config.section import Fraction, Section
 
@@ -54,7 +64,7 @@ class TranslationConfig(Drawn):
 
 
 class GaussianNoiseConfig(Drawn):
-    """Add white noise to CT: a scan at a lower dose."""
+    """Add noise to CT: a scan at a lower dose."""
 
     kind: Literal["gaussian_noise"]
     """Name of the transform"""
@@ -63,6 +73,8 @@ class GaussianNoiseConfig(Drawn):
         AfterValidator(_rising),
     ]
     """Smallest and largest standard deviation that is added, in HU"""
+    peak_per_mm: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Frequency at which the noise is strongest, in cycles per mm; 0 is white noise"""
 
 
 class RicianNoiseConfig(Drawn):
@@ -178,6 +190,17 @@ TransformConfig = Annotated[
     | FlipConfig
     | ResizedCropConfig
     | HuOffsetConfig
+    | CountNoiseConfig
+    | KernelChangeConfig
+    | ThickSliceConfig
+    | LowResolutionConfig
+    | RespiratoryBlurConfig
+    | WindowJitterConfig
+    | MonotoneMapConfig
+    | GhostingConfig
+    | MotionConfig
+    | GibbsConfig
+    | SliceDropoutConfig
     | PartialFovConfig
     | CutoutConfig,
     Discriminator("kind"),
