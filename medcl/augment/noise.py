@@ -92,7 +92,8 @@ def _grained(
     power = frequency * torch.exp(-((frequency / peak_per_mm) ** 2) / 2)
     amplitude = torch.sqrt(power / power.mean().clamp_min(1e-30))[:, : size_y // 2 + 1, None]
     spectrum = torch.fft.rfft2(noise, dim=(2, 3)) * amplitude
-    return torch.fft.irfft2(spectrum, s=(size_x, size_y), dim=(2, 3))
+    grained: torch.Tensor = torch.fft.irfft2(spectrum, s=(size_x, size_y), dim=(2, 3))
+    return grained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_erosion
+from scipy.ndimage import distance_transform_edt
 from scipy.stats import spearmanr
 
 SHAPE, SPACING_MM = (48, 48, 40), 2.0
@@ -31,11 +31,11 @@ def grid_mm():
 
 @cache
 def cylinder_classes():
-    """Cylinder of the second material in air, with four inserts along z of 20 mm each."""
+    """Cylinder of the second material in air, with three inserts of 28 mm along z."""
     x, y, _ = grid_mm()
-    classes = np.where(x**2 + y**2 <= 44**2, BODY, 0)
-    for material, (cx, cy) in zip((2, 3, 4), ((-20, 0), (12, 17), (12, -17)), strict=True):
-        classes[(x - cx) ** 2 + (y - cy) ** 2 <= 12**2] = material
+    classes = np.where(x**2 + y**2 <= 46**2, BODY, 0)
+    for material, (cx, cy) in zip((2, 3, 4), ((-22, 0), (11, 19), (11, -19)), strict=True):
+        classes[(x - cx) ** 2 + (y - cy) ** 2 <= 14**2] = material
     return classes
 
 
@@ -44,17 +44,17 @@ def cylinder(modality):
     return np.asarray(MATERIALS[modality])[cylinder_classes()].astype(np.float32)
 
 
-def insides(margin_mm=7.0):
-    """Voxels of each material that lie deeper than the margin, in axial planes."""
+@cache
+def insides(margin_mm=11.5):
+    """Voxels of each material that lie deeper than the margin, beyond the reach of any filter."""
     classes = cylinder_classes()
-    steps = int(np.ceil(margin_mm / SPACING_MM))
-    flat = np.zeros((3, 3, 1), bool)
-    flat[1, :, 0] = flat[:, 1, 0] = True
     found = {}
     for material in range(5):
-        inside = binary_erosion(classes == material, flat, steps, border_value=1)
-        if inside.sum() > 50:
-            found[material] = inside
+        plane = classes[:, :, 0] == material
+        depth = distance_transform_edt(np.pad(plane, 16, mode="edge"))[16:-16, 16:-16]
+        inside = depth * SPACING_MM > margin_mm
+        if material > 0 and inside.any():
+            found[material] = np.broadcast_to(inside[:, :, None], SHAPE)
     return found
 
 
@@ -120,7 +120,7 @@ def lost_lesion(before, after, mask):
     return 1 - float(((after > middle) & mask)[lesion].mean())
 
 
-def keeps_order(modality, before, after):
+def keeps_order(before, after):
     """Whether materials keep their order, and a ramp its ranks."""
     means = [after[inside].mean() for inside in insides().values()]
     wanted = [before[inside].mean() for inside in insides().values()]
