@@ -76,7 +76,9 @@ class Shelf:
             for source, box in zip(drawn.sources, views.boxes(drawn), strict=True)
         ]
         voxels, validity = [voxels for voxels, _ in contents], [known for _, known in contents]
-        return views.render(drawn, voxels, validity, device=device)[0]
+        # Nobody marks lesions here: views that keep off them take them to be anywhere.
+        unmarked = [None] * len(voxels)
+        return views.render(drawn, voxels, validity, unmarked, device=device)[0]
 
     def _content(self, source: Source, box: Box) -> Content:
         key = self._keys[source.word]

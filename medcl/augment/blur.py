@@ -7,10 +7,13 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
-from medcl.augment.taps import smooth
+from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.taps import among_measured, smooth
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
+
+_RADIUS_MM = 10.0
+"""Of the lesion that a claim about lesions is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,10 @@ class Blur:
     ) -> Views:
         """Return blurred views."""
         spacing = torch.tensor(setting.spacing_mm, device=views.device)
-        return smooth(views, parameters["sigma_mm"] / spacing, beyond="replicate")
+        sigmas = parameters["sigma_mm"] / spacing
+        return among_measured(
+            views, setting.measured, lambda each: smooth(each, sigmas, beyond="replicate")
+        )
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 0.7 mm; PET, whose own resolution is 4 to 6 mm, 2 mm; shapes none."""
@@ -58,6 +64,11 @@ class Blur:
         return {"sigma_mm": (0.0, widest)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: all but texture and the contrast of small lesions."""
+        """Return what is preserved: all but texture and the contrast of small lesions.
+
+        The surface of half contrast of a sphere moves inward by ``sigma² / R``, so a lesion of
+        20 mm loses ``3 sigma² / R²`` of its volume, and a little more where sigma is large.
+        """
         del modality
-        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR)
+        shrunk = bounded(3.5 * (self.sigma_mm[1] / _RADIUS_MM) ** 2, "fraction")
+        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, lesion_mass=shrunk)

@@ -2,19 +2,57 @@
 
 from medcl.augment.bias_field import BiasField
 from medcl.augment.blur import Blur
+from medcl.augment.count_noise import CountNoise
 from medcl.augment.crop import Crop
+from medcl.augment.cutout import Cutout
 from medcl.augment.gain import Gain, Gamma
+from medcl.augment.ghosting import Ghosting
+from medcl.augment.gibbs import Gibbs
+from medcl.augment.kernel_change import KernelChange
+from medcl.augment.low_resolution import LowResolution
+from medcl.augment.monotone_map import MonotoneMap
+from medcl.augment.motion import Motion
 from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.partial_fov import PartialFov
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
+from medcl.augment.respiratory_blur import RespiratoryBlur
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
+from medcl.augment.slice_dropout import SliceDropout
+from medcl.augment.thick_slice import ThickSlice
 from medcl.augment.translation import Translation
+from medcl.augment.window_jitter import WindowJitter
 
 SpatialTransform = Rotation | Scale | Translation | Flip | ResizedCrop
 """Transforms of where anatomy appears."""
 
-IntensityTransform = GaussianNoise | RicianNoise | Blur | Gain | Gamma | BiasField | HuOffset
-"""Transforms of values."""
+ValueTransform = (
+    GaussianNoise
+    | RicianNoise
+    | CountNoise
+    | Blur
+    | KernelChange
+    | ThickSlice
+    | LowResolution
+    | SliceDropout
+    | RespiratoryBlur
+    | Gain
+    | Gamma
+    | MonotoneMap
+    | BiasField
+    | Ghosting
+    | Motion
+    | Gibbs
+    | WindowJitter
+    | HuOffset
+)
+"""Transforms of the values of voxels."""
+
+OcclusionTransform = PartialFov | Cutout
+"""Transforms of what is seen: they take voxels out of the validity mask."""
+
+IntensityTransform = ValueTransform | OcclusionTransform
+"""Transforms of sampled views."""
 
 Transform = Crop | SpatialTransform | IntensityTransform
 """What a policy may hold."""

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Literal
 
-from medcl.augment.catalogue import IntensityTransform, SpatialTransform, Transform
+from medcl.augment.catalogue import IntensityTransform, SpatialTransform, Transform, ValueTransform
 from medcl.augment.contract import Flag, PolicyModality, claim_of
+from medcl.augment.gain import Gamma
+from medcl.augment.monotone_map import MonotoneMap
 from medcl.augment.normalisation import FixedWindow, Normalisation
 from medcl.augment.tasks import (
     TaskProfile,
@@ -263,8 +265,8 @@ def _windowed(
 def _hiding(live: Transforms, task: TaskProfile) -> Iterator[Violation]:
     """Yield transforms that make the encoder ignore what the task is about."""
     for name, transform in live.items():
-        is_artefact = task is TaskProfile.ACQUISITION and isinstance(transform, IntensityTransform)
-        is_gamma = task is TaskProfile.CONTRAST_CLASS and transform.kind == "gamma"
-        if is_artefact or is_gamma:
+        is_artefact = task is TaskProfile.ACQUISITION and isinstance(transform, ValueTransform)
+        is_curve = task is TaskProfile.CONTRAST_CLASS and isinstance(transform, Gamma | MonotoneMap)
+        if is_artefact or is_curve:
             reason = f"it hides what the task {task.value} is about"
             yield _violation("SC110", {name: transform}, allowed="not at all", reason=reason)

@@ -1,4 +1,4 @@
-"""Noise: additive in HU for CT, Rician for magnitude MR."""
+"""Noise: additive in HU for CT, white or with the grain of a scanner; Rician for magnitude MR."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,16 @@ _NATIVE_SD_HU = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianNoise:
-    """Add white noise in HU: a scan at a lower dose. The mean of every tissue stays.
+    """Add noise in HU: a scan at a lower dose. The mean of every tissue stays.
+
+    White noise has no grain; that of a scanner has one in axial slices, because filtered
+    back-projection raises high frequencies up to its kernel's cut-off and leaves the mean alone:
+    ``power ∝ f · exp(-(f / peak)² / 2)``.
 
     Attributes:
         sd_hu: Smallest and largest standard deviation that is added.
+        peak_per_mm: Frequency at which the noise is strongest, in cycles per mm: 0.2 to 0.35 for
+            soft kernels, up to 0.7 for sharp ones; 0 is white noise.
         probability: How often it is applied.
         sharing: Per view, or one standard deviation for the whole batch; the noise itself always
             differs.
@@ -33,12 +39,14 @@ class GaussianNoise:
 
     kind: ClassVar[str] = "gaussian_noise"
     sd_hu: tuple[float, float]
+    peak_per_mm: float = 0.0
     probability: float = 1.0
     sharing: Sharing = "independent"
 
     def __post_init__(self) -> None:
         """Refuse impossible ranges."""
         require_range("sd_hu", self.sd_hu, 0.0, 1000.0)
+        require_range("peak_per_mm", (self.peak_per_mm, self.peak_per_mm), 0.0, 5.0)
         require_common(self.probability, self.sharing)
 
     def draw(self, chance: Chance) -> Parameters:
@@ -55,6 +63,8 @@ class GaussianNoise:
         """Return views with noise added."""
         shape = tuple(views.shape[1:])
         noise = normal(setting.seeds, shape, stream=setting.stream, device=views.device)
+        if self.peak_per_mm > 0:
+            noise = _grained(noise, setting.spacing_mm, self.peak_per_mm)
         return torch.addcmul(views, noise, per_view(parameters["sd_hu"]))
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
@@ -69,6 +79,21 @@ class GaussianNoise:
             )
         ratio = (1 + (self.sd_hu[1] / _NATIVE_SD_HU) ** 2) ** 0.5
         return preserving(Flag.HU_TEXTURE, lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"))
+
+
+def _grained(
+    noise: Views, spacing_mm: tuple[float, float, float], peak_per_mm: float
+) -> torch.Tensor:
+    """Return white noise with the power of a reconstruction kernel in axial slices, variance 1."""
+    size_x, size_y = noise.shape[2:4]
+    x = torch.fft.fftfreq(size_x, spacing_mm[0], device=noise.device)
+    y = torch.fft.fftfreq(size_y, spacing_mm[1], device=noise.device)
+    frequency = torch.sqrt(x[:, None] ** 2 + y**2)
+    power = frequency * torch.exp(-((frequency / peak_per_mm) ** 2) / 2)
+    amplitude = torch.sqrt(power / power.mean().clamp_min(1e-30))[:, : size_y // 2 + 1, None]
+    spectrum = torch.fft.rfft2(noise, dim=(2, 3)) * amplitude
+    grained: torch.Tensor = torch.fft.irfft2(spectrum, s=(size_x, size_y), dim=(2, 3))
+    return grained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

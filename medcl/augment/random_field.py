@@ -44,6 +44,29 @@ def normal(
     return pair[:, :size].reshape(len(seeds), *shape)
 
 
+def uniform(
+    seeds: tuple[int, ...], size: int, *, stream: int, device: torch.device
+) -> Float[torch.Tensor, "B size"]:
+    """Return numbers strictly between 0 and 1, addressed by seed, stream and position.
+
+    Args:
+        seeds: One 63-bit seed per row.
+        size: Numbers per row.
+        stream: Number of an independent field of the same seed, 0 or more.
+        device: Where to compute.
+
+    Returns:
+        Shape ``(B, size)``, float32, the same bits on every device.
+
+    Example:
+        >>> row = uniform((3,), 1000, stream=0, device=torch.device("cpu"))
+        >>> 0.45 < row.mean().item() < 0.55
+        True
+    """
+    counter = torch.arange(size, dtype=torch.int32, device=device)
+    return _uniform(counter, seeds, 2 * stream)
+
+
 def _uniform(counter: torch.Tensor, seeds: tuple[int, ...], stream: int) -> torch.Tensor:
     """Return numbers strictly between 0 and 1, one row per seed."""
     low = [_signed(seed + stream * _GOLDEN) for seed in seeds]

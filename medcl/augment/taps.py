@@ -1,12 +1,14 @@
-"""Separable Gaussians with their own width in every view of a batch, as sums of shifted copies."""
+"""Separable filters with their own width in every view of a batch, as sums of shifted copies."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch.nn import functional as F
 
-from medcl.shapes import Views
+from medcl.shapes import ViewMask, Views
 
 RADII = 3.0
 """Gaussians are cut at this many standard deviations."""
@@ -41,6 +43,75 @@ def smooth(
     return views
 
 
+def banded(views: Views, weights: Float[torch.Tensor, "B size taps"], axis: int) -> Views:
+    """Return views in which every voxel is a weighted sum of its neighbours along one axis.
+
+    Args:
+        views: Shape ``(B, C, X, Y, Z)``.
+        weights: Of the neighbours of every voxel along the axis, per view; the middle of an odd
+            number of taps is the voxel itself. Beyond the edge lies 0.
+        axis: 0, 1 or 2.
+
+    Returns:
+        Shape ``(B, C, X, Y, Z)``.
+
+    Example:
+        >>> ramp = torch.arange(3.0).reshape(1, 1, 3, 1, 1)
+        >>> banded(ramp, torch.tensor([[[0.0, 0.0, 1.0]]]).expand(1, 3, 3), 0).flatten().tolist()
+        [1.0, 2.0, 0.0]
+    """
+    size, radius = views.shape[2 + axis], weights.shape[2] // 2
+    shape = [len(views), 1, 1, 1, 1]
+    shape[2 + axis] = -1
+    wide = _padded(views, axis, radius=radius, beyond="constant")
+    total = wide.narrow(2 + axis, 0, size) * weights[:, :, 0].reshape(shape)
+    for tap in range(1, weights.shape[2]):
+        total.addcmul_(wide.narrow(2 + axis, tap, size), weights[:, :, tap].reshape(shape))
+    return total
+
+
+def among_measured(
+    views: Views, measured: ViewMask | None, averaged: Callable[[Views], Views]
+) -> Views:
+    """Return an average of neighbours that takes only measured ones; the rest stays as it is.
+
+    Without it, the air that stands for what was never measured would leak into tissue.
+
+    Args:
+        views: Shape ``(B, C, X, Y, Z)``.
+        measured: Where voxels were measured; ``None`` if all were.
+        averaged: A linear average of neighbours, the same for each channel.
+
+    Returns:
+        Shape ``(B, C, X, Y, Z)``.
+
+    Example:
+        >>> half = torch.arange(4).reshape(1, 1, 4, 1, 1) < 2
+        >>> step = torch.where(half, 40.0, -1024.0)
+        >>> wide = torch.ones(1, 3)
+        >>> among_measured(step, half, lambda x: smooth(x, wide, beyond="replicate")).flatten()
+        tensor([   40.,    40., -1024., -1024.])
+    """
+    # A view that was measured throughout has the same bits on both ways, whatever its batch.
+    if measured is None or bool(measured.all()):
+        return averaged(views)
+    channels = views.shape[1]
+    both = averaged(torch.cat([torch.where(measured, views, 0.0), measured.to(views)], dim=1))
+    values, share = both[:, :channels], both[:, channels:]
+    is_whole = measured.flatten(1).all(dim=1).reshape(-1, 1, 1, 1, 1)
+    values = torch.where(is_whole, values, values / share.clamp_min(1e-6))
+    return torch.where(measured, values, views)
+
+
+def _padded(
+    views: Views, axis: int, *, radius: int, beyond: Literal["replicate", "constant"]
+) -> torch.Tensor:
+    before_last = 2 * (2 - axis)
+    padding = [0] * 6
+    padding[before_last] = padding[before_last + 1] = radius
+    return F.pad(views, padding, mode=beyond)
+
+
 def _smooth_axis(
     views: Views,
     sigma: torch.Tensor,
@@ -56,10 +127,7 @@ def _smooth_axis(
     # Each view is cut at its own width, so that the widest of the batch changes no other.
     weights = weights * (offsets.abs() <= torch.ceil(RADII * widths))
     weights = (weights / weights.sum(dim=1, keepdim=True)).reshape(len(views), -1, 1, 1, 1, 1)
-    before_last = 2 * (2 - axis)
-    padding = [0] * 6
-    padding[before_last] = padding[before_last + 1] = radius
-    wide = F.pad(views, padding, mode=beyond)
+    wide = _padded(views, axis, radius=radius, beyond=beyond)
     size = views.shape[2 + axis]
     total = wide.narrow(2 + axis, 0, size) * weights[:, 0]
     for tap in range(1, 2 * radius + 1):

@@ -1,8 +1,9 @@
 """What a transform is: ranges, a draw, an application, and a contract.
 
 A transform is a small frozen dataclass. `Spatial` ones say where anatomy goes and are all fused
-into one resampling; `Intensity` ones change a batch of sampled views. Drawing is apart from
-applying, and what was drawn is recorded.
+into one resampling; `Intensity` ones change the values of a batch of sampled views; `Occlusion`
+ones say which of their voxels are no longer seen. Drawing is apart from applying, and what was
+drawn is recorded.
 """
 
 import math
@@ -16,7 +17,8 @@ from jaxtyping import Float64
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import Contract, PolicyModality, Sharing
-from medcl.shapes import Vector3, Views
+from medcl.augment.normalisation import Normalisation
+from medcl.shapes import Vector3, ViewMask, Views
 
 Parameters = Mapping[str, tuple[float, ...]]
 """What was drawn for one view: numbers by name."""
@@ -40,19 +42,30 @@ class Extremes:
     mirrored: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """What an intensity transform may know about the batch it changes.
+    """What a transform of values or of visibility may know about the batch it changes.
+
+    Views lie on RAS axes whatever the file says: X runs left → right, Y posterior → anterior, Z
+    inferior → superior.
 
     Attributes:
         spacing_mm: Voxel spacing of the views.
         seeds: One 63-bit seed per view, for noise; depends on the view, not on its batch.
         stream: Number of the transform in its policy: two kinds of noise are independent.
+        modality: What the volumes are.
+        window: From physical values to what the network sees; ``None`` where none follows.
+        measured: True where voxels of the views were measured; ``None`` if all were.
+        lesions: True where a voxel is, or may be, a lesion; ``None`` where nobody marked lesions.
     """
 
     spacing_mm: tuple[float, float, float]
     seeds: tuple[int, ...]
     stream: int = 0
+    modality: PolicyModality = "OT"
+    window: Normalisation | None = None
+    measured: ViewMask | None = None
+    lesions: ViewMask | None = None
 
 
 class Spatial(Protocol):
@@ -118,6 +131,41 @@ class Intensity(Protocol):
         """Return what is preserved."""
 
 
+class Occlusion(Protocol):
+    """A transform of what is seen: it takes voxels out of the validity mask of views.
+
+    The voxels get the modality's fill after all transforms of values, so that nothing of it leaks
+    into tissue that is still seen.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def probability(self) -> float:
+        """How often it is applied."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """Per view, or one draw for the whole batch."""
+
+    def draw(self, chance: Chance) -> Parameters:
+        """Return the parameters of one applied draw."""
+
+    def identity(self) -> Parameters:
+        """Return the parameters that hide nothing."""
+
+    def seen(
+        self, mask: ViewMask, parameters: Mapping[str, torch.Tensor], setting: Setting
+    ) -> ViewMask:
+        """Return the mask without what is hidden; ``parameters`` hold one row per view."""
+
+    def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
+        """Return the range each parameter may have in real acquisitions of this modality."""
+
+    def contract(self, modality: PolicyModality) -> Contract:
+        """Return what is preserved."""
+
+
 def require_range(name: str, values: tuple[float, float], low: float, high: float) -> None:
     """Refuse a range that is not ordered or leaves ``[low, high]``.
 
@@ -148,6 +196,16 @@ def require_common(probability: float, sharing: str) -> None:
         raise ValueError(
             f"sharing must be 'independent' or 'batch' (the whole batch), got {sharing!r}."
         )
+
+
+def require_axis(axis: str) -> None:
+    """Refuse an axis that views do not have.
+
+    Raises:
+        ValueError: As said.
+    """
+    if axis not in ("x", "y", "z"):
+        raise ValueError(f"axis must be x, y or z, got {axis!r}.")
 
 
 def per_view(parameter: torch.Tensor, column: int = 0) -> torch.Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from medcl.augment.catalogue import IntensityTransform, SpatialTransform
+from medcl.augment.catalogue import IntensityTransform, OcclusionTransform, SpatialTransform
 from medcl.augment.chance import Chance, CornerChance, RandomChance
 from medcl.augment.contract import PolicyModality, Sharing
 from medcl.augment.crop import Crop
@@ -218,6 +218,7 @@ def render(
     drawn: Drawn,
     voxels: Sequence[np.ndarray],
     validity: Sequence[np.ndarray | None] | None = None,
+    lesions: Sequence[np.ndarray | None] | None = None,
     *,
     device: torch.device | str = "cpu",
 ) -> tuple[Views, ViewMask]:
@@ -225,17 +226,24 @@ def render(
 
     Every spatial transform is in one matrix per view, so voxels are interpolated once. Values then
     pass the transforms of intensity in physical units (fractions of the volume's range for
-    weighted MR) and are normalised last.
+    weighted MR) and are normalised; what is not seen is filled last.
 
     Args:
         drawn: What to make.
         voxels: Per view, the voxels of `boxes`, shape ``(C, x, y, z)``, in the volume's unit.
         validity: Per view, True where these voxels were measured, or ``None`` if all were.
+        lesions: Per view, True where these voxels are lesions, shape ``(x, y, z)``, or ``None``
+            where nobody marked them, so that they may be anywhere; ``None`` for all views alike
+            where no lesions are known at all.
         device: Where to compute.
 
     Returns:
-        Views ``(B, C, X, Y, Z)`` float32, -1 at the low end of the window and outside of the
-        volume, +1 at its high end; and the mask ``(B, 1, X, Y, Z)`` of measured voxels.
+        Views ``(B, C, X, Y, Z)`` float32, -1 at the low end of the window and outside of what is
+        seen, +1 at its high end; and the mask ``(B, 1, X, Y, Z)`` of voxels that were measured and
+        are not occluded.
+
+    Raises:
+        PolicyError: A transform keeps off lesions and none are known.
     """
     device = torch.device(device)
     known = [None] * len(voxels) if validity is None else list(validity)
@@ -243,21 +251,46 @@ def render(
     values = torch.where(mask, values, FILL[drawn.modality])
     low = torch.tensor([source.low for source in drawn.sources], device=device)
     high = torch.tensor([source.high for source in drawn.sources], device=device)
-    values = _change(drawn, drawn.window.begin(values, low, high))
+    marked = None if lesions is None else _lesions(drawn, lesions, device)
+    values, mask = _change(drawn, drawn.window.begin(values, low, high), mask, marked)
     return torch.where(mask, drawn.window.finish(values), -1.0), mask
 
 
-def _change(drawn: Drawn, values: Views) -> Views:
+def _change(
+    drawn: Drawn, values: Views, measured: ViewMask, lesions: ViewMask | None
+) -> tuple[Views, ViewMask]:
+    """Return values changed in the order of the policy, and what of them is still seen."""
+    mask = measured
     for stream, (name, transform) in enumerate(drawn.intensities.items()):
-        setting = Setting(spacing_mm=drawn.grid.spacing_mm, seeds=drawn.seeds, stream=stream)
         rows = [parameters[name] for parameters in drawn.parameters]
         if all(row == transform.identity() for row in rows):
             continue
         batched = {
             key: torch.tensor([row[key] for row in rows], device=values.device) for key in rows[0]
         }
-        values = transform.apply(values, batched, setting)
-    return values
+        setting = Setting(
+            spacing_mm=drawn.grid.spacing_mm,
+            seeds=drawn.seeds,
+            stream=stream,
+            modality=drawn.modality,
+            window=drawn.window,
+            measured=measured,
+            lesions=lesions,
+        )
+        if isinstance(transform, OcclusionTransform):
+            mask = transform.seen(mask, batched, setting)
+        else:
+            values = transform.apply(values, batched, setting)
+    return values, mask
+
+
+def _lesions(drawn: Drawn, lesions: Sequence[np.ndarray | None], device: torch.device) -> ViewMask:
+    """Return where lesions lie in the views; everywhere in those that nobody marked."""
+    maps = [
+        np.ones(box.shape, np.uint8) if lesion is None else lesion
+        for box, lesion in zip(boxes(drawn), lesions, strict=True)
+    ]
+    return (render_labels(drawn, maps, device=device) > 0)[:, None]
 
 
 def render_labels(

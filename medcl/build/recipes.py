@@ -18,6 +18,7 @@ def recipe_of(settings: TrainingConfig) -> Recipe:
         warmup_steps=settings.warmup_steps,
         clip_norm=settings.clip_norm,
         seed=settings.seed,
+        lesion_set=settings.lesion_set,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from medcl.config.section import Count, Fraction, Positive, Section, Seed
+from medcl.config.section import Count, Fraction, Name, Positive, Section, Seed
 
 LearningRate = Annotated[float, Field(gt=0, le=10)]
 WeightDecay = Annotated[float, Field(ge=0, le=10)]
@@ -27,6 +27,8 @@ class TrainingConfig(Section):
     """Longest gradient"""
     seed: Seed = 0
     """Decides initial weights, batches and views"""
+    lesion_set: Name | None = None
+    """Set of label maps whose every class but 0 marks lesions, for views that keep off them"""
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> "TrainingConfig":

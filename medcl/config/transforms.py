@@ -8,22 +8,20 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field
 
+from medcl.config.acquisitions import (
+    CountNoiseConfig,
+    KernelChangeConfig,
+    LowResolutionConfig,
+    RespiratoryBlurConfig,
+    SliceDropoutConfig,
+    ThickSliceConfig,
+    WindowJitterConfig,
+)
+from medcl.config.drawn import Drawn
+from medcl.config.drawn import rising as _rising
+from medcl.config.mr_artefacts import GhostingConfig, GibbsConfig, MonotoneMapConfig, MotionConfig
+from medcl.config.occlusions import CutoutConfig, PartialFovConfig
 from medcl.config.section import Fraction, Section
-
-
-def _rising(ends: tuple[float, float]) -> tuple[float, float]:
-    if ends[0] > ends[1]:
-        raise ValueError(f"the lowest value comes first, got {ends[0]} and {ends[1]}.")
-    return ends
-
-
-class Drawn(Section):
-    """What every transform with drawn parameters takes."""
-
-    probability: Fraction = 1.0
-    """Share of views that the transform is applied to"""
-    sharing: Literal["independent", "batch"] = "independent"
-    """independent: each view has its own parameters; batch: one draw for a whole batch"""
 
 
 class CropConfig(Section):
@@ -66,7 +64,7 @@ class TranslationConfig(Drawn):
 
 
 class GaussianNoiseConfig(Drawn):
-    """Add white noise to CT: a scan at a lower dose."""
+    """Add noise to CT: a scan at a lower dose."""
 
     kind: Literal["gaussian_noise"]
     """Name of the transform"""
@@ -75,6 +73,8 @@ class GaussianNoiseConfig(Drawn):
         AfterValidator(_rising),
     ]
     """Smallest and largest standard deviation that is added, in HU"""
+    peak_per_mm: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Frequency at which the noise is strongest, in cycles per mm; 0 is white noise"""
 
 
 class RicianNoiseConfig(Drawn):
@@ -189,6 +189,19 @@ TransformConfig = Annotated[
     | BiasFieldConfig
     | FlipConfig
     | ResizedCropConfig
-    | HuOffsetConfig,
+    | HuOffsetConfig
+    | CountNoiseConfig
+    | KernelChangeConfig
+    | ThickSliceConfig
+    | LowResolutionConfig
+    | RespiratoryBlurConfig
+    | WindowJitterConfig
+    | MonotoneMapConfig
+    | GhostingConfig
+    | MotionConfig
+    | GibbsConfig
+    | SliceDropoutConfig
+    | PartialFovConfig
+    | CutoutConfig,
     Discriminator("kind"),
 ]

@@ -81,7 +81,8 @@ def sheet_rows(
 def _middle(drawn: Drawn, array: VolumeArray, validity: ValidityMask | None) -> _Planes:
     (box,) = boxes(drawn)
     known = None if validity is None else [validity[box.slices]]
-    views, mask = render(drawn, [array[:, *box.slices]], known)
+    # Nobody marks lesions here: views that keep off them take them to be anywhere.
+    views, mask = render(drawn, [array[:, *box.slices]], known, [None])
     middle = views.shape[-1] // 2
     plane = views[0, 0, :, :, middle].numpy().astype(float)
     if isinstance(drawn.window, FixedWindow):

@@ -53,6 +53,9 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     if not rows:
         raise InputError("All volumes of the cohort belong to held-out patients; none is left.")
     inputs = {"settings": deciding(config), "volumes": content_digest(rows), "policy": policy.hash}
+    if config.training.lesion_set is not None:
+        store.label_maps(config.training.lesion_set)  # refuses a name that is none of a set of maps
+        inputs["lesions"] = store.label_digest(config.training.lesion_set)
     run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
     if (found := run_folder.finished()) is not None:
         notes = ["This run is finished already; nothing was done."]
@@ -104,10 +107,13 @@ def _deliver(
     rows: Sequence[VolumeRow],
 ) -> None:
     patients = len({row.patient_key for row in rows})
+    used = "No label was used."
+    if config.training.lesion_set is not None:
+        used = "Lesion masks kept views off lesions; no other label was used."
     card = (
         f"Pretrained contrastively for {result.steps} steps on {len(rows)} {rows[0].modality} "
         f"volumes of {patients} patients, views by policy `{policy.name}`, for task profile "
-        f"`{config.task}`. No label was used."
+        f"`{config.task}`. {used}"
     )
     write_encoder(
         folder / ENCODER,

@@ -153,6 +153,10 @@ class LabelSets:
         classes = json.dumps(np.unique(labels).tolist())
         return [make, insert("label_maps", [name, row.key, split, sha256, classes])]
 
+    def has_map(self, name: str, key: str) -> bool:
+        """Return whether a set holds a map of this volume."""
+        return self._map_or_none(name, key) is not None
+
     def read_map(self, name: str, key: str, box: Box | None) -> LabelMap:
         """Return a box of a label map, shape ``(X, Y, Z)`` of the box; ``None`` reads all.
 

@@ -173,6 +173,10 @@ class StoreReading:
         """Return a SHA-256 over all labels of a set."""
         return self._labels.digest(name)
 
+    def has_label_map(self, name: str, key: str) -> bool:
+        """Return whether a set of label maps holds one of this volume."""
+        return self._labels.has_map(name, key)
+
     def read_label_map(self, name: str, key: str) -> LabelMap:
         """Return the label map of a volume, whole numbers, shape ``(X, Y, Z)``."""
         return self._labels.read_map(name, key, None)

@@ -53,6 +53,26 @@ def read_boxes(store: Store, key: str, boxes: Sequence[Box]) -> list[Content]:
     return [(voxels[:, *cut], None if validity is None else validity[cut]) for cut in cuts]
 
 
+def read_lesions(
+    store: Store, label_set: str, key: str, boxes: Sequence[Box]
+) -> list[np.ndarray] | None:
+    """Return where the lesions of a volume are, in several boxes.
+
+    Args:
+        store: Where the volume is.
+        label_set: Set of label maps; every class but 0 is a lesion.
+        key: Of the volume.
+        boxes: At least one.
+
+    Returns:
+        One mask per box, in their order; ``None`` where the set holds no map of the volume, so
+        that lesions may be anywhere.
+    """
+    if not store.has_label_map(label_set, key):
+        return None
+    return [store.read_label_box(label_set, key, box) != 0 for box in boxes]
+
+
 def _around(boxes: Sequence[Box]) -> Box:
     lower = np.min([box.lower for box in boxes], axis=0).tolist()
     upper = np.max([box.upper for box in boxes], axis=0).tolist()

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from medcl.augment import views
@@ -16,7 +17,7 @@ from medcl.methods.pairing import patient_ids
 from medcl.shapes import PatientIds, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.store.viewing import Content, read_boxes, source_of
+from medcl.store.viewing import Content, read_boxes, read_lesions, source_of
 from medcl.training.sampler import PatientSampler
 
 NUM_VIEWS = 2
@@ -31,12 +32,15 @@ class Batch:
         rows: Volumes of distinct patients.
         drawn: Parameters of the first and of the second views.
         contents: Per row, what each of its views needs.
+        lesions: Per row, where lesions are in each of its views, ``None`` if nobody marked them;
+            ``None`` for the whole batch where no label set says so.
     """
 
     step: int
     rows: list[VolumeRow]
     drawn: tuple[Drawn, Drawn]
     contents: list[list[Content]]
+    lesions: list[list[np.ndarray] | None] | None = None
 
     def render(self, device: torch.device) -> tuple[Views, Views, PatientIds]:
         """Return both views of each row and the ids of the patients, on a device."""
@@ -47,7 +51,10 @@ class Batch:
     def _render(self, view: int, device: torch.device) -> Views:
         voxels = [content[view][0] for content in self.contents]
         validity = [content[view][1] for content in self.contents]
-        rendered, _mask = views.render(self.drawn[view], voxels, validity, device=device)
+        lesions = None
+        if self.lesions is not None:
+            lesions = [None if each is None else each[view] for each in self.lesions]
+        rendered, _mask = views.render(self.drawn[view], voxels, validity, lesions, device=device)
         return rendered
 
 
@@ -60,21 +67,32 @@ class _DrawnPair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Read:
+    """What the views of one row need."""
+
+    contents: list[Content]
+    lesions: list[np.ndarray] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Pending:
     """A batch whose parts are being read."""
 
     step: int
     rows: list[VolumeRow]
     drawn: "Future[_DrawnPair]"
-    jobs: list["Future[list[Content]]"]
+    jobs: list["Future[_Read]"]
+    has_lesions: bool
 
     def result(self) -> Batch:
         """Return the batch once every part has been read."""
+        parts = [job.result() for job in self.jobs]
         return Batch(
             step=self.step,
             rows=self.rows,
             drawn=self.drawn.result().drawn,
-            contents=[job.result() for job in self.jobs],
+            contents=[part.contents for part in parts],
+            lesions=[part.lesions for part in parts] if self.has_lesions else None,
         )
 
 
@@ -93,6 +111,7 @@ class BatchReader:
         seed: Of the views.
         workers: Threads.
         prefetch_steps: Batches read ahead.
+        lesion_set: Set of label maps that marks lesions, for views that keep off them.
     """
 
     store: Store
@@ -102,6 +121,7 @@ class BatchReader:
     seed: int
     workers: int
     prefetch_steps: int
+    lesion_set: str | None = None
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
@@ -131,7 +151,8 @@ class BatchReader:
         rows = self.sampler.batch(step)[self.rows]
         drawn = pool.submit(self._draw, rows, step)
         jobs = [pool.submit(self._read, drawn, place, row) for place, row in enumerate(rows)]
-        return _Pending(step=step, rows=rows, drawn=drawn, jobs=jobs)
+        has_lesions = self.lesion_set is not None
+        return _Pending(step=step, rows=rows, drawn=drawn, jobs=jobs, has_lesions=has_lesions)
 
     def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnPair:
         sources = [source_of(row) for row in rows]
@@ -142,5 +163,10 @@ class BatchReader:
         boxes = zip(views.boxes(first), views.boxes(second), strict=True)
         return _DrawnPair(drawn=(first, second), boxes=list(boxes))
 
-    def _read(self, drawn: "Future[_DrawnPair]", place: int, row: VolumeRow) -> list[Content]:
-        return read_boxes(self.store, row.key, drawn.result().boxes[place])
+    def _read(self, drawn: "Future[_DrawnPair]", place: int, row: VolumeRow) -> _Read:
+        boxes = drawn.result().boxes[place]
+        contents = read_boxes(self.store, row.key, boxes)
+        if self.lesion_set is None:
+            return _Read(contents=contents, lesions=None)
+        lesions = read_lesions(self.store, self.lesion_set, row.key, boxes)
+        return _Read(contents=contents, lesions=lesions)

@@ -97,6 +97,7 @@ def pretrain(
         seed=recipe.seed,
         workers=machine.workers,
         prefetch_steps=machine.prefetch_steps,
+        lesion_set=recipe.lesion_set,
     )
     saved = checkpoints.load_latest(checkpoint_folder(folder), device=torch.device("cpu"))
     origin = Origin(

@@ -22,6 +22,8 @@ class Recipe:
         warmup_steps: Steps of linear rise, below ``steps``.
         clip_norm: Longest gradient, above 0.
         seed: Of batches, views and every other draw.
+        lesion_set: Set of label maps of the store whose every class but 0 marks lesions, for views
+            that keep off them; ``None`` where no lesions are known.
 
     Example:
         >>> Recipe(steps=100, batch_size=8, learning_rate=1e-3).warmup_steps
@@ -35,6 +37,7 @@ class Recipe:
     warmup_steps: int = 0
     clip_norm: float = 1.0
     seed: int = 0
+    lesion_set: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers no run could follow.

@@ -1,5 +1,7 @@
 """Known answers of every transform of values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,27 @@ from scipy.ndimage import gaussian_filter
 from medcl.augment.bias_field import BiasField
 from medcl.augment.blur import Blur
 from medcl.augment.chance import CornerChance, RandomChance
+from medcl.augment.count_noise import CountNoise
 from medcl.augment.gain import Gain, Gamma
+from medcl.augment.ghosting import Ghosting
+from medcl.augment.gibbs import Gibbs
+from medcl.augment.kernel_change import KernelChange
+from medcl.augment.low_resolution import LowResolution
+from medcl.augment.monotone_map import MonotoneMap
+from medcl.augment.motion import Motion
 from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.normalisation import FixedWindow
 from medcl.augment.random_field import normal
 from medcl.augment.refusable import HuOffset
+from medcl.augment.respiratory_blur import RespiratoryBlur
+from medcl.augment.slice_dropout import SliceDropout
+from medcl.augment.thick_slice import ThickSlice
 from medcl.augment.transform import Setting
+from medcl.augment.window_jitter import WindowJitter
 
-SETTING = Setting(spacing_mm=(1.0, 2.0, 0.5), seeds=(11, 12))
+SETTING = Setting(
+    spacing_mm=(1.0, 2.0, 0.5), seeds=(11, 12), window=FixedWindow(low=-1000.0, high=1000.0)
+)
 ALL = [
     GaussianNoise(sd_hu=(5.0, 20.0)),
     RicianNoise(sd_fraction=(0.01, 0.05)),
@@ -24,6 +40,20 @@ ALL = [
     Gamma(exponent=(0.8, 1.25)),
     BiasField(strength=(0.1, 0.2)),
     HuOffset(offset_hu=(10.0, 50.0)),
+    GaussianNoise(sd_hu=(5.0, 20.0), peak_per_mm=0.3),
+    CountNoise(liver_cov=(0.05, 0.15)),
+    KernelChange(high_band_gain=(0.5, 0.8)),
+    ThickSlice(thickness_mm=(1.0, 5.0)),
+    ThickSlice(thickness_mm=(3.0, 5.0), axis="y"),
+    LowResolution(voxel_mm=(1.5, 2.5)),
+    SliceDropout(fraction=(0.1, 0.1)),
+    RespiratoryBlur(range_mm=(3.0, 10.0)),
+    MonotoneMap(slope=(1.3, 1.5)),
+    Ghosting(intensity=(0.1, 0.3)),
+    Ghosting(intensity=(0.1, 0.3), axis="z"),
+    Motion(degrees=(1.0, 3.0), mm=(1.0, 3.0)),
+    Gibbs(alpha=(0.3, 0.5)),
+    WindowJitter(centre_hu=(5.0, 10.0)),
 ]
 
 
@@ -33,7 +63,7 @@ def batched(*rows):
 
 @pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
 def test_identity_parameters_change_no_bit_even_beside_a_changed_view(transform):
-    views = torch.rand(2, 1, 9, 8, 7)
+    views = torch.rand(2, 1, 13, 12, 21)
     drawn = transform.draw(RandomChance(np.random.default_rng(0)))
     changed = transform.apply(views.clone(), batched(transform.identity(), drawn), SETTING)
     assert torch.equal(changed[0], views[0])
@@ -43,12 +73,39 @@ def test_identity_parameters_change_no_bit_even_beside_a_changed_view(transform)
 
 
 @pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
+def test_a_view_is_the_same_alone_and_in_any_batch(transform):
+    views = 3.0 * torch.rand(3, 1, 13, 12, 21)
+    chances = [RandomChance(np.random.default_rng(seed)) for seed in range(3)]
+    rows = [transform.draw(chance) for chance in chances]
+    measured = torch.ones_like(views, dtype=torch.bool)
+    measured[2, :, :5] = False
+    setting = replace(SETTING, seeds=(21, 22, 23), measured=measured)
+    together = transform.apply(views.clone(), batched(*rows), setting)
+    again = transform.apply(views.clone(), batched(*rows), setting)
+    assert torch.equal(together, again)
+    for number, row in enumerate(rows):
+        part = slice(number, number + 1)
+        own = replace(setting, seeds=setting.seeds[part], measured=measured[part])
+        alone = transform.apply(views[part].clone(), batched(row), own)
+        # Fourier transforms may order their sums by the size of the batch; the rest may not.
+        assert torch.allclose(alone, together[part], atol=1e-5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
 def test_draws_stay_in_their_range(transform):
     for seed in range(50):
         for chance in (RandomChance, CornerChance):
             drawn = transform.draw(chance(np.random.default_rng(seed)))
             assert drawn.keys() == transform.identity().keys()
-            assert np.isfinite(list(drawn.values())).all()
+            for name, values in drawn.items():
+                assert len(values) == len(transform.identity()[name])
+                assert np.isfinite(values).all()
+                low, high = getattr(transform, name, (-np.inf, np.inf))
+                sizes = np.asarray(values)
+                if len(values) % 3 == 0:
+                    sizes = np.linalg.norm(sizes.reshape(-1, 3), axis=1)
+                assert (sizes >= low - 1e-9).all()
+                assert (sizes <= high + 1e-9).all()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from medcl.augment import views
-from medcl.errors import InputError
+from medcl.augment.cutout import Cutout
+from medcl.errors import InputError, PolicyError
+from medcl.store.store import Store
 from medcl.store.viewing import source_of
 from medcl.training.batches import BatchReader
 from medcl.training.sampler import PatientSampler
+from tests.training.conftest import accept
 
 CPU = torch.device("cpu")
 
@@ -106,3 +110,24 @@ def test_unmeasured_voxels_are_passed_on(store, policy, monkeypatch):
     monkeypatch.setattr(store, "read_validity", lambda _key, box: np.zeros(box.shape, bool))
     ((a, _, _),) = rendered(reader(store, policy), 0, 1)
     assert (a == -1).all()
+
+
+def test_lesions_reach_the_views_that_keep_off_them(tmp_path, policy):
+    store = Store.create(tmp_path / "s", key_fingerprint="0" * 16)
+    array = np.zeros((1, 20, 18, 16), np.int16)
+    for number in range(1, 5):
+        noisy = array + np.random.default_rng(number).integers(0, 9, array.shape).astype(np.int16)
+        store.add(accept(number, array=noisy))
+    clear, marked = np.zeros(array.shape[1:], np.uint8), np.ones(array.shape[1:], np.uint8)
+    rows = store.rows()
+    store.add_label_map("lesions", rows[0].key, clear, affine=np.eye(4))
+    store.add_label_map("lesions", rows[1].key, marked, affine=np.eye(4))
+    cut = Cutout(fraction=(0.1, 0.1), edge_mm=2.0)
+    hiding = replace(policy, transforms=(*policy.transforms, cut))
+    with replace(reader(store, hiding), lesion_set="lesions").batches(0, 1) as batches:
+        (batch,) = batches
+    first, _, _ = batch.render(CPU)
+    filled = {row.key: bool((first[n] == -1).any()) for n, row in enumerate(batch.rows)}
+    assert filled == {row.key: row.key == rows[0].key for row in rows}
+    with reader(store, hiding).batches(0, 1) as batches, pytest.raises(PolicyError):
+        next(batches).render(CPU)
