@@ -8,6 +8,7 @@ from medcl.augment.chance import Chance
 from medcl.augment.grid import ViewGrid
 from medcl.augment.source import Source
 from medcl.augment.transform import Linear
+from medcl.augment.warp import Warp
 from medcl.geometry import affine as affines
 from medcl.shapes import Affine, Points, Vector3
 
@@ -23,13 +24,15 @@ class Pose:
     Attributes:
         centre_mm: World point at the centre of the view.
         linear: Anatomy → view about that centre, in world mm.
+        warp: Displaces the view's voxels before all else; ``None`` for a view without one.
     """
 
     centre_mm: Vector3
     linear: Linear
+    warp: Warp | None = None
 
     def view_to_world(self, grid: ViewGrid) -> Affine:
-        """Return view voxel → anatomical world point in mm, 4 x 4."""
+        """Return view voxel, as displaced → anatomical world point in mm, 4 x 4."""
         placed = affines.grid_affine(
             centre_mm=np.zeros(3),
             shape=grid.size_voxels,

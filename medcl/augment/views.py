@@ -75,7 +75,8 @@ class Drawn:
             matrix = np.linalg.inv(source.affine) @ pose.view_to_world(self.grid)
             whole = np.rint(matrix)
             exact = np.abs(matrix - whole).max() < 1e-6
-            found.append(Lattice(whole if exact else matrix, self.grid.size_voxels, source.shape))
+            matrix = whole if exact else matrix
+            found.append(Lattice(matrix, self.grid.size_voxels, source.shape, pose.warp))
         return found
 
 
