@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Part of every policy's hash; raised whenever a claim, tolerance or rule changes."""
 
 PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]
 """Weighted MR is unitless, a quantitative map (T1, ADC, …) is as calibrated as CT."""
+
+Region = Literal["body", "head"]
+"""How far a patient may turn, and whether the gantry may be tilted."""
 
 Sharing = Literal["independent", "batch"]
 """Whether each view has its own parameters or one step's whole batch has the same.

@@ -9,9 +9,13 @@ from jaxtyping import Float, Float64
 from medcl.shapes import Points, Vector3
 
 Coefficients = Float64[np.ndarray, "3 KX KY KZ"]
+Slopes = Float64[np.ndarray, "P 3 3"]
+Taps = Float64[np.ndarray, "P 4"]
 Shifts = Float[torch.Tensor, "3 X Y Z"]
 
-_SUPPORT = 4
+_TAPS = 4  # control points along each axis that a place feels
+_MOST_STEPS = 60
+_CHUNK = 20_000  # points worked on at once: about 100 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,22 +54,37 @@ class Warp:
 
         Beyond the last control points it fades to nothing.
         """
+        return self.with_slope(points)[0]
+
+    def with_slope(self, points: Points) -> tuple[Points, Slopes]:
+        """Return the displacement at any points, and its derivative: row is axis of the former."""
+        parts = [self._near(part) for part in np.array_split(points, len(points) // _CHUNK + 1)]
+        shifts, slopes = zip(*parts, strict=True)
+        return np.concatenate(shifts), np.concatenate(slopes)
+
+    def _near(self, points: Points) -> tuple[Points, Slopes]:
         place = (points - self.start_voxels) / self.step_voxels
-        first = np.floor(place).astype(int) - 1
-        taps = [cubic_weights(place[:, axis] - first[:, axis] - 1) for axis in range(3)]
-        padded = np.pad(self.coefficients, [(0, 0)] + [(_SUPPORT, _SUPPORT)] * 3)
-        index = [
-            np.clip(first[:, axis] + _SUPPORT, 0, padded.shape[1 + axis] - _SUPPORT)
+        first = np.floor(place)
+        fraction = place - first
+        around = [(0, 0)] + [(_TAPS, _TAPS)] * 3
+        padded = np.pad(self.coefficients, around)
+        # The tap before the place; far outside all four lie in the padding.
+        lowest = [
+            np.clip(first[:, axis] - 1 + _TAPS, 0, padded.shape[1 + axis] - _TAPS).astype(int)
             for axis in range(3)
         ]
-        total = np.zeros_like(points)
-        for i in range(_SUPPORT):
-            for j in range(_SUPPORT):
-                for k in range(_SUPPORT):
-                    weight = taps[0][:, i] * taps[1][:, j] * taps[2][:, k]
-                    near = padded[:, index[0] + i, index[1] + j, index[2] + k]
-                    total += (near * weight).T
-        return total
+        taps = np.arange(_TAPS)
+        x, y, z = (low[:, None] + taps for low in lowest)
+        near = padded[:, x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]]
+        values = [cubic_weights(fraction[:, axis]) for axis in range(3)]
+        steps = [cubic_slopes(fraction[:, axis]) for axis in range(3)]
+        shift = _sum(near, *values)
+        slope = [
+            _sum(near, *(steps[a] if a == axis else values[a] for a in range(3)))
+            / self.step_voxels[axis]
+            for axis in range(3)
+        ]
+        return shift, np.stack(slope, axis=-1)
 
     def _weights(self, places: Float64[np.ndarray, "P"], axis: int) -> Float64[np.ndarray, "P K"]:
         """Return the weight of every control point at every place along one axis."""
@@ -84,7 +103,7 @@ def cubic(distance: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
     far = np.abs(distance)
     inner = 2 / 3 - far**2 + far**3 / 2
     outer = np.clip(2 - far, 0, None) ** 3 / 6
-    return np.where(far < 1, inner, outer)
+    return np.asarray(np.where(far < 1, inner, outer))
 
 
 def cubic_weights(fraction: Float64[np.ndarray, "P"]) -> Float64[np.ndarray, "P 4"]:
@@ -97,11 +116,24 @@ def cubic_weights(fraction: Float64[np.ndarray, "P"]) -> Float64[np.ndarray, "P 
     return cubic(fraction[:, None] - np.arange(-1.0, 3.0))
 
 
-def inverse(warp: Warp, targets: Points, *, tolerance_voxels: float = 1e-5) -> Points:
+def cubic_slopes(fraction: Float64[np.ndarray, "P"]) -> Float64[np.ndarray, "P 4"]:
+    """Return the derivatives of `cubic_weights` by the place.
+
+    Example:
+        >>> [round(float(slope), 6) for slope in cubic_slopes(np.array([0.5]))[0]]
+        [-0.125, -0.625, 0.625, 0.125]
+    """
+    t = fraction
+    return np.stack(
+        [-((1 - t) ** 2) / 2, t * (3 * t - 4) / 2, (1 + 2 * t - 3 * t**2) / 2, t**2 / 2], axis=1
+    )
+
+
+def inverse(warp: Warp, targets: Points, *, tolerance_voxels: float = 1e-6) -> Points:
     """Return the points ``v`` of a view with ``v + u(v)`` at the targets.
 
     A warp that cannot fold has one such point for each target, and Newton's method finds it;
-    steps are held to one control distance, as far as the linear part can be trusted.
+    steps are held to half a control distance, as far as the linear part can be trusted.
 
     Args:
         warp: A warp that does not fold.
@@ -113,25 +145,24 @@ def inverse(warp: Warp, targets: Points, *, tolerance_voxels: float = 1e-5) -> P
     """
     found = targets.copy()
     open_rows = np.arange(len(targets))
-    for _ in range(50):
+    for _ in range(_MOST_STEPS):
         points = found[open_rows]
-        missing = targets[open_rows] - points - warp.at(points)
+        shift, slope = warp.with_slope(points)
+        missing = targets[open_rows] - points - shift
         unsolved = np.abs(missing).max(axis=1) > tolerance_voxels
-        open_rows, points, missing = open_rows[unsolved], points[unsolved], missing[unsolved]
-        if not len(open_rows):
+        if not unsolved.any():
             break
-        steps = np.linalg.solve(_slope(warp, points), missing[:, :, None])[:, :, 0]
-        longest = np.abs(steps / warp.step_voxels).max(axis=1, keepdims=True)
-        found[open_rows] = points + steps / np.maximum(longest, 1.0)
+        open_rows = open_rows[unsolved]
+        matrix = slope[unsolved] + np.eye(3)
+        steps = np.linalg.solve(matrix, missing[unsolved][:, :, None])[:, :, 0]
+        longest = np.abs(2 * steps / warp.step_voxels).max(axis=1, keepdims=True)
+        found[open_rows] = points[unsolved] + steps / np.maximum(longest, 1.0)
     return found
 
 
-def _slope(warp: Warp, points: Points) -> Float64[np.ndarray, "P 3 3"]:
-    """Return the derivative of ``v + u(v)``, by differences far above rounding."""
-    columns = []
-    for axis in range(3):
-        aside = np.zeros(3)
-        aside[axis] = 1e-4 * warp.step_voxels[axis]
-        change = (warp.at(points + aside) - warp.at(points - aside)) / (2 * aside[axis])
-        columns.append(change + np.eye(3)[axis])
-    return np.stack(columns, axis=-1)
+def _sum(
+    near: Float64[np.ndarray, "3 P 4 4 4"], x: Taps, y: Taps, z: Taps
+) -> Float64[np.ndarray, "P 3"]:
+    along = np.einsum("cpijk,pk->cpij", near, z)
+    along = np.einsum("cpij,pj->cpi", along, y)
+    return np.asarray(np.einsum("cpi,pi->pc", along, x))

@@ -6,7 +6,7 @@ a modality and a task allow is narrower and is checked there before a run.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field
 
 from medcl.config.section import Fraction, Section
 
@@ -17,12 +17,24 @@ def _rising(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+def _not_by_pair(word: object) -> object:
+    if word == "pair":
+        raise ValueError(
+            "sharing within a pair tells which views belong together, and the network matches the "
+            "parameter instead of the anatomy; write independent or batch."
+        )
+    return word
+
+
+SharingWord = Annotated[Literal["independent", "batch"], BeforeValidator(_not_by_pair)]
+
+
 class Drawn(Section):
     """What every transform with drawn parameters takes."""
 
     probability: Fraction = 1.0
     """Share of views that the transform is applied to"""
-    sharing: Literal["independent", "batch"] = "independent"
+    sharing: SharingWord = "independent"
     """independent: each view has its own parameters; batch: one draw for a whole batch"""
 
 
@@ -33,6 +45,10 @@ class CropConfig(Section):
     """Name of the transform"""
     min_overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Smallest shared fraction of the volume of two views of one volume"""
+    min_body_fraction: Fraction = 0.0
+    """Smallest part of a view that lies in the body, where that can be"""
+    lesions: Literal["ignore", "both_or_neither", "both"] = "ignore"
+    """Whether both views of a volume must show its known lesions alike, or show at least one"""
 
 
 class RotationConfig(Drawn):
@@ -63,6 +79,47 @@ class TranslationConfig(Drawn):
     """Name of the transform"""
     max_mm: Annotated[float, Field(ge=0, le=500)]
     """Largest move along each axis in mm"""
+
+
+class AnisotropicScaleConfig(Drawn):
+    """Magnify each axis by its own factor."""
+
+    kind: Literal["anisotropic_scale"]
+    """Name of the transform"""
+    zoom: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        AfterValidator(_rising),
+    ]
+    """Smallest and largest linear magnification of an axis"""
+
+
+class ShearConfig(Drawn):
+    """Shift planes against one another."""
+
+    kind: Literal["shear"]
+    """Name of the transform"""
+    max_degrees: Annotated[float, Field(ge=0, le=60)]
+    """Largest angle by which an upright line leans, in degrees"""
+
+
+class GantryTiltConfig(Drawn):
+    """A head CT scanned with a tilted gantry, read as upright."""
+
+    kind: Literal["gantry_tilt"]
+    """Name of the transform"""
+    max_degrees: Annotated[float, Field(ge=0, le=45)]
+    """Largest tilt in degrees"""
+
+
+class DisplacementConfig(Drawn):
+    """Smooth displacement of a grid of control points; it cannot fold."""
+
+    kind: Literal["displacement"]
+    """Name of the transform"""
+    spacing_mm: Annotated[float, Field(ge=1, le=1000)]
+    """Distance between control points in mm"""
+    max_fraction: Annotated[float, Field(ge=0, lt=0.403)] = 0.2
+    """Largest displacement of a control point, as a part of that distance"""
 
 
 class GaussianNoiseConfig(Drawn):
@@ -146,7 +203,20 @@ class FlipConfig(Section):
     """x right-left, y posterior-anterior, z inferior-superior"""
     probability: Fraction = 0.5
     """Share of views that the transform is applied to"""
-    sharing: Literal["independent", "batch"] = "independent"
+    sharing: SharingWord = "independent"
+    """independent: each view has its own parameters; batch: one draw for a whole batch"""
+
+
+class Rot90Config(Section):
+    """Turn by quarters of a circle; breaks orientation."""
+
+    kind: Literal["rot90"]
+    """Name of the transform"""
+    axis: Literal["x", "y", "z"]
+    """What the body turns about"""
+    probability: Fraction = 0.5
+    """Share of views that the transform is applied to"""
+    sharing: SharingWord = "independent"
     """independent: each view has its own parameters; batch: one draw for a whole batch"""
 
 
@@ -180,6 +250,10 @@ TransformConfig = Annotated[
     CropConfig
     | RotationConfig
     | ScaleConfig
+    | AnisotropicScaleConfig
+    | ShearConfig
+    | GantryTiltConfig
+    | DisplacementConfig
     | TranslationConfig
     | GaussianNoiseConfig
     | RicianNoiseConfig
@@ -188,6 +262,7 @@ TransformConfig = Annotated[
     | GammaConfig
     | BiasFieldConfig
     | FlipConfig
+    | Rot90Config
     | ResizedCropConfig
     | HuOffsetConfig,
     Discriminator("kind"),

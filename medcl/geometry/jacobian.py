@@ -35,7 +35,7 @@ def digital_jacobian(positions: Positions) -> Determinants:
         >>> found.shape, float(found.min()), float(found.max())
         ((10, 2, 2, 2), 8.0, 8.0)
     """
-    corners = {corner: _corner(positions, corner) for corner in product((0, 1), repeat=3)}
+    corners = {(x, y, z): _corner(positions, (x, y, z)) for x, y, z in product((0, 1), repeat=3)}
     found = []
     for corner in corners:
         # An edge towards the lower neighbour is turned round, so that every corner counts alike.
