@@ -58,6 +58,10 @@ class Blur:
             views, setting.measured, lambda each: smooth(each, sigmas, beyond="replicate")
         )
 
+    def spread(self) -> Mapping[str, float]:
+        """Return the standard deviation of the Gaussian."""
+        return {"blur_mm": self.sigma_mm[1]}
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 0.7 mm; PET, whose own resolution is 4 to 6 mm, 2 mm; shapes none."""
         widest = {"PT": 2.0, "OT": 0.0}.get(modality, 0.7)

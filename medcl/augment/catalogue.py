@@ -1,10 +1,12 @@
 """Every transform a policy may hold: a new one is added here and nowhere else."""
 
+from medcl.augment.anisotropic_scale import AnisotropicScale
 from medcl.augment.bias_field import BiasField
 from medcl.augment.blur import Blur
 from medcl.augment.count_noise import CountNoise
 from medcl.augment.crop import Crop
 from medcl.augment.cutout import Cutout
+from medcl.augment.displacement import Displacement
 from medcl.augment.gain import Gain, Gamma
 from medcl.augment.ghosting import Ghosting
 from medcl.augment.gibbs import Gibbs
@@ -20,10 +22,25 @@ from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
 from medcl.augment.slice_dropout import SliceDropout
 from medcl.augment.thick_slice import ThickSlice
+from medcl.augment.rot90 import Rot90
+from medcl.augment.shear import GantryTilt, Shear
 from medcl.augment.translation import Translation
 from medcl.augment.window_jitter import WindowJitter
 
-SpatialTransform = Rotation | Scale | Translation | Flip | ResizedCrop
+LinearTransform = (
+    Rotation
+    | Scale
+    | AnisotropicScale
+    | Shear
+    | GantryTilt
+    | Translation
+    | Flip
+    | Rot90
+    | ResizedCrop
+)
+"""Transforms of where anatomy appears that are one matrix and one move."""
+
+SpatialTransform = LinearTransform | Displacement
 """Transforms of where anatomy appears."""
 
 ValueTransform = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float64
 
 from medcl.shapes import Vector3
 
@@ -21,6 +22,9 @@ class Chance(Protocol):
 
     def between(self, low: float, high: float) -> float:
         """Return a number in ``[low, high]``."""
+
+    def many(self, low: float, high: float, count: int) -> Float64[np.ndarray, "count"]:
+        """Return so many numbers in ``[low, high]``."""
 
     def direction(self) -> Vector3:
         """Return a unit vector."""
@@ -46,6 +50,10 @@ class RandomChance:
         """Return a uniform number in ``[low, high]``."""
         return float(self.random.uniform(low, high))
 
+    def many(self, low: float, high: float, count: int) -> Float64[np.ndarray, "count"]:
+        """Return uniform numbers in ``[low, high]``."""
+        return self.random.uniform(low, high, count)
+
     def direction(self) -> Vector3:
         """Return a unit vector, uniform on the sphere."""
         vector = self.random.standard_normal(3)
@@ -70,6 +78,10 @@ class CornerChance:
     def between(self, low: float, high: float) -> float:
         """Return one of both ends."""
         return float(low if self.random.random() < 0.5 else high)
+
+    def many(self, low: float, high: float, count: int) -> Float64[np.ndarray, "count"]:
+        """Return one of both ends, for each."""
+        return np.where(self.random.random(count) < 0.5, low, high)
 
     def direction(self) -> Vector3:
         """Return one of the three axes."""

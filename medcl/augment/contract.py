@@ -16,6 +16,9 @@ CONTRACT_VERSION = 2
 PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]
 """Weighted MR is unitless, a quantitative map (T1, ADC, …) is as calibrated as CT."""
 
+Region = Literal["body", "head"]
+"""How far a patient may turn, and whether the gantry may be tilted."""
+
 Sharing = Literal["independent", "batch"]
 """Whether each view has its own parameters or one step's whole batch has the same.
 

@@ -9,6 +9,7 @@ import torch
 from medcl.augment.chance import Chance
 from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
 from medcl.augment.transform import Parameters, Setting, per_view, require_common, require_range
+from medcl.augment.worst_case import Line
 from medcl.shapes import Views
 
 
@@ -51,14 +52,22 @@ class Gain:
         del setting
         return views * per_view(parameters["factor"])
 
+    def line(self) -> Line:
+        """Return the gain."""
+        return Line(gain=self.factor)
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return 0.75 to 1.25 for weighted MR, 0.9 to 1.1 for PET, nothing elsewhere."""
         ranges = {"MR_WEIGHTED": (0.75, 1.25), "PT": (0.9, 1.1), "CT": (0.99, 1.01)}
         return {"factor": ranges.get(modality, (1.0, 1.0))}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: ratios always, absolute values within the factor on PET."""
+        """Return what is preserved: ratios; on CT and PET absolute values within the factor."""
         off = bounded(round(max(abs(end - 1) for end in self.factor), 12), "fraction")
+        if modality == "CT":
+            # At 1000 HU, the densest and the emptiest tissue.
+            drift = bounded(1000.0 * (off.bound or 0.0), "HU")
+            return preserving(hu_calibration=drift)
         if modality == "PT":
             return preserving(Flag.HU_CALIBRATION, uptake_abs=off, uptake_total=off)
         return preserving(Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL)

@@ -67,6 +67,10 @@ class GaussianNoise:
             noise = _grained(noise, setting.spacing_mm, self.peak_per_mm)
         return torch.addcmul(views, noise, per_view(parameters["sd_hu"]))
 
+    def spread(self) -> Mapping[str, float]:
+        """Return the standard deviation of the noise."""
+        return {"noise_hu": self.sd_hu[1]}
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 30 HU; only CT has noise in HU."""
         return {"sd_hu": (0.0, 30.0 if modality == "CT" else 0.0)}
@@ -141,6 +145,10 @@ class RicianNoise:
         noise = normal(setting.seeds, shape, stream=setting.stream, device=views.device)
         magnitude = torch.hypot(torch.addcmul(views, noise[:, 0], sd), noise[:, 1] * sd)
         return torch.where(sd > 0, magnitude, views)
+
+    def spread(self) -> Mapping[str, float]:
+        """Return the standard deviation of the noise."""
+        return {"noise_fraction": self.sd_fraction[1]}
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 9 % of the range; only magnitude MR has Rician noise."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
@@ -10,7 +10,8 @@ from medcl.augment.catalogue import Transform
 from medcl.augment.composition import find_violations
 from medcl.augment.contract import CONTRACT_VERSION, PolicyModality
 from medcl.augment.crop import Crop
-from medcl.augment.grid import ViewGrid
+from medcl.augment.displacement import Displacement
+from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
 from medcl.augment.tasks import TaskProfile
 from medcl.augment.verdict import Verdict
@@ -31,6 +32,7 @@ class Policy:
         transforms: In the order they are applied; spatial ones are fused into one resampling,
             those of intensity act before the window.
         region: A body lies still within 15 degrees, a head within 30.
+        local: Small views inside of the others, or ``None``.
 
     Example:
         >>> from medcl.augment.rotation import Rotation
@@ -53,9 +55,10 @@ class Policy:
     window: Normalisation
     transforms: tuple[Transform, ...]
     region: Literal["body", "head"] = "body"
+    local: LocalViews | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a modality or region that does not exist, and a second crop.
+        """Refuse a modality or region that does not exist, a second crop or displacement.
 
         Raises:
             ValueError: As said.
@@ -66,6 +69,11 @@ class Policy:
             raise ValueError(f"region must be 'body' or 'head', got {self.region!r}.")
         if sum(isinstance(transform, Crop) for transform in self.transforms) > 1:
             raise ValueError("A policy has one crop at most.")
+        bent = [each for each in self.transforms if isinstance(each, Displacement)]
+        if len(bent) > 1:
+            raise ValueError("A policy has one displacement at most: its bound is of one field.")
+        if self.local is not None:
+            _require_room(self.local.grid, self.grid, bent)
 
     @property
     def hash(self) -> str:
@@ -95,6 +103,7 @@ class Policy:
             },
             "window": _plain(self.window),
             "transforms": [_plain(transform) for transform in self.transforms],
+            "local": None if self.local is None else _plain_local(self.local),
         }
 
     @classmethod
@@ -104,7 +113,7 @@ class Policy:
         Raises:
             ConfigError: A key or value is not as `to_json` writes it.
         """
-        allowed = {"name", "modality", "region", "grid", "window", "transforms"}
+        allowed = {"name", "modality", "region", "grid", "window", "transforms", "local"}
         if unknown := sorted(set(content) - allowed):
             raise ConfigError(f"A policy has no key {', '.join(unknown)}.")
         try:
@@ -118,6 +127,7 @@ class Policy:
                     cast("Transform", _made(part, get_args(Transform)))
                     for part in content["transforms"]
                 ),
+                local=_local(content.get("local")),
             )
         except KeyError as error:
             raise ConfigError(f"A policy must have the key {error.args[0]}.") from None
@@ -205,6 +215,40 @@ def _grid(content: Mapping[str, Any]) -> ViewGrid:
     return ViewGrid(
         size_voxels=tuple(content["size_voxels"]), spacing_mm=_floats(content["spacing_mm"])
     )
+
+
+def _local(content: Mapping[str, Any] | None) -> LocalViews | None:
+    if content is None:
+        return None
+    if unknown := sorted(set(content) - {"count", "size_voxels", "spacing_mm"}):
+        raise ConfigError(f"Local views have no key {', '.join(unknown)}.")
+    grid = _grid({name: value for name, value in content.items() if name != "count"})
+    return LocalViews(
+        count=content["count"], size_voxels=grid.size_voxels, spacing_mm=grid.spacing_mm
+    )
+
+
+def _plain_local(local: LocalViews) -> dict[str, object]:
+    return {
+        "count": local.count,
+        "size_voxels": list(local.size_voxels),
+        "spacing_mm": list(local.spacing_mm),
+    }
+
+
+def _require_room(local: ViewGrid, around: ViewGrid, bent: Sequence[Displacement]) -> None:
+    """Refuse local views that do not fit into the others, displaced as both may be.
+
+    Raises:
+        ValueError: They do not.
+    """
+    reach = sum(each.max_fraction * each.spacing_mm for each in bent)
+    for small, large in zip(local.extent_mm.tolist(), around.extent_mm.tolist(), strict=True):
+        if small + 2 * reach > large + 1e-9:
+            raise ValueError(
+                f"A local view must fit into a global one: {small:g} mm and a displacement of "
+                f"{reach:g} mm either way do not fit into {large:g} mm."
+            )
 
 
 def _floats(value: Any) -> Any:  # noqa: ANN401 - JSON has any shape

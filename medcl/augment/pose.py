@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
-from medcl.augment.chance import Chance
 from medcl.augment.grid import ViewGrid
 from medcl.augment.source import Source
 from medcl.augment.transform import Linear
+from medcl.augment.warp import Warp, inverse
 from medcl.geometry import affine as affines
 from medcl.shapes import Affine, Points, Vector3
 
-_ATTEMPTS = 16
 _LATTICE = 10
-_SAFETY = 0.02  # the overlap is estimated on a lattice; this keeps the true one above the bound
+
+Inside = Bool[np.ndarray, "P"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,13 +24,15 @@ class Pose:
     Attributes:
         centre_mm: World point at the centre of the view.
         linear: Anatomy → view about that centre, in world mm.
+        warp: Displaces the view's voxels before all else; ``None`` for a view without one.
     """
 
     centre_mm: Vector3
     linear: Linear
+    warp: Warp | None = None
 
     def view_to_world(self, grid: ViewGrid) -> Affine:
-        """Return view voxel → anatomical world point in mm, 4 x 4."""
+        """Return view voxel, as displaced → anatomical world point in mm, 4 x 4."""
         placed = affines.grid_affine(
             centre_mm=np.zeros(3),
             shape=grid.size_voxels,
@@ -40,6 +43,28 @@ class Pose:
         back[:3, 3] = self.centre_mm
         return np.asarray(back @ placed)
 
+    def world_of(self, voxels: Points, grid: ViewGrid) -> Points:
+        """Return the anatomical world points in mm that voxels of the view show."""
+        moved = voxels if self.warp is None else voxels + self.warp.at(voxels)
+        return affines.transform_points(self.view_to_world(grid), moved)
+
+    def voxels_of(self, world: Points, grid: ViewGrid) -> Points:
+        """Return where in the view world points are seen, in its voxels, inside of it or not."""
+        voxels = affines.transform_points(np.linalg.inv(self.view_to_world(grid)), world)
+        return voxels if self.warp is None else inverse(self.warp, voxels)
+
+    def shows(self, world: Points, grid: ViewGrid) -> Inside:
+        """Return which world points lie inside of the view, edges included, shape ``(P,)``."""
+        straight = affines.transform_points(np.linalg.inv(self.view_to_world(grid)), world)
+        if self.warp is None:
+            return _inside(straight, grid)
+        reach = self.warp.reach_voxels
+        shown = _inside(straight, grid, margin=-reach)
+        # Only what lies near the sides may be drawn in or pushed out.
+        near = _inside(straight, grid, margin=reach) & ~shown
+        shown[near] = _inside(inverse(self.warp, straight[near]), grid)
+        return shown
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Move:
@@ -48,19 +73,29 @@ class Move:
     Attributes:
         linear: Anatomy → view, in world mm.
         offset_mm: How far the centre of the view moves.
+        warp: How it is displaced, or ``None``.
     """
 
     linear: Linear
     offset_mm: Vector3
+    warp: Warp | None = None
 
 
-def overlap(first: Pose, second: Pose, extent_mm: Vector3) -> float:
+def _inside(voxels: Points, grid: ViewGrid, margin: Vector3 | None = None) -> Inside:
+    """Return which places lie in a view grown by a margin; sides that coincide are inside."""
+    edge = 0.5 + 1e-6 + (np.zeros(3) if margin is None else margin)
+    last = np.asarray(grid.size_voxels) - 1
+    return np.asarray(((voxels >= -edge) & (voxels <= last + edge)).all(axis=1))
+
+
+def overlap(first: Pose, second: Pose, grid: ViewGrid, other: ViewGrid | None = None) -> float:
     """Return the part of one view that the other one shows too, the smaller of both ways.
 
     Args:
         first: A pose.
         second: Another pose in the same volume.
-        extent_mm: Extent of both views.
+        grid: The grid of the first view.
+        other: The grid of the second view; the same by default.
 
     Returns:
         A fraction from 0 to 1, estimated on a 10 x 10 x 10 lattice.
@@ -68,105 +103,45 @@ def overlap(first: Pose, second: Pose, extent_mm: Vector3) -> float:
     Example:
         >>> still = Pose(np.zeros(3), np.eye(3))
         >>> aside = Pose(np.array([5.0, 0.0, 0.0]), np.eye(3))
-        >>> overlap(still, aside, np.full(3, 10.0))
+        >>> overlap(still, aside, ViewGrid(size_voxels=(10, 10, 10), spacing_mm=(1.0, 1.0, 1.0)))
         0.5
     """
-    steps = (np.arange(_LATTICE) + 0.5) / _LATTICE - 0.5
-    lattice = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    points = lattice * extent_mm
-    return min(_seen(first, second, points), _seen(second, first, points))
+    other = other or grid
+    return min(seen(first, grid, second, other), seen(second, other, first, grid))
 
 
-def _seen(first: Pose, second: Pose, points: Points) -> float:
-    move = second.linear @ np.linalg.inv(first.linear)
-    shift = second.linear @ (first.centre_mm - second.centre_mm)
-    limits = np.abs(points).max(axis=0) * _LATTICE / (_LATTICE - 1)
-    moved = points @ move.T + shift
-    return float((np.abs(moved) <= limits + 1e-9).all(axis=1).mean())
+def seen(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float:
+    """Return the part of the first view that the second one shows too, on a lattice."""
+    return float(second.shows(first.world_of(lattice(grid), grid), other).mean())
+
+
+def lattice(grid: ViewGrid) -> Points:
+    """Return 10 x 10 x 10 points spread evenly over a view, in its voxels, shape ``(1000, 3)``."""
+    steps = (np.arange(_LATTICE) + 0.5) / _LATTICE
+    points = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(points * np.asarray(grid.size_voxels) - 0.5)
 
 
 def centre_pose(source: Source, grid: ViewGrid) -> Pose:
     """Return the pose at the middle of a volume, moved by less than a voxel onto its lattice."""
     pose = Pose(affines.centre_mm(source.affine, source.shape), np.eye(3))
-    return _on_lattice(pose, source, grid)
+    return on_lattice(pose, source, grid)
 
 
 def moved_pose(pose: Pose, source: Source, grid: ViewGrid, move: Move) -> Pose:
-    """Return the pose with its centre moved and its anatomy turned and scaled anew."""
-    return _on_lattice(Pose(pose.centre_mm + move.offset_mm, move.linear), source, grid)
+    """Return the pose with its centre moved and its anatomy turned, scaled and bent anew."""
+    moved = Pose(pose.centre_mm + move.offset_mm, move.linear, move.warp)
+    return on_lattice(moved, source, grid)
 
 
-def draw_pose(chance: Chance, source: Source, grid: ViewGrid, move: Move) -> Pose:
-    """Return a pose at a random place.
-
-    Along axes on which the volume is longer than the view, the view stays inside the volume; along
-    the others the volume stays inside the view.
-
-    Args:
-        chance: Where numbers come from.
-        source: The volume.
-        grid: The grid of the view.
-        move: What the spatial transforms amount to.
-
-    Returns:
-        The pose.
-    """
-    lower, upper = _places(source, grid, move.linear)
-    voxel = [chance.between(low, high) for low, high in zip(lower, upper, strict=True)]
-    centre = affines.transform_points(source.affine, np.array([voxel]))[0]
-    return moved_pose(Pose(centre, move.linear), source, grid, move)
-
-
-def draw_partner(
-    chance: Chance, source: Source, grid: ViewGrid, move: Move, *, first: Pose, bound: float
-) -> Pose:
-    """Return a pose that shares at least ``bound`` of its volume with the first one.
-
-    Places are tried at random, each nearer to the first pose than the one before; the last resort
-    is the first pose itself.
-
-    Args:
-        chance: Where numbers come from.
-        source: The volume.
-        grid: The grid of the views.
-        move: What the spatial transforms of the new view amount to.
-        first: The pose of the volume's first view.
-        bound: Smallest overlap, from 0 to below 1.
-
-    Returns:
-        The pose.
-    """
-    extent = grid.extent_mm
-    reach = extent * (1 - bound)
-    wanted = min(bound + _SAFETY, 1.0) if bound > 0 else 0.0
-    for _ in range(_ATTEMPTS):
-        free = draw_pose(chance, source, grid, move)
-        step = np.clip(free.centre_mm - first.centre_mm, -reach, reach)
-        candidate = _on_lattice(Pose(first.centre_mm + step, move.linear), source, grid)
-        if overlap(first, candidate, extent) >= wanted:
-            return candidate
-        reach = reach * 0.75
-    candidate = Pose(first.centre_mm, move.linear)
-    return candidate if overlap(first, candidate, extent) >= wanted else first
-
-
-def _places(source: Source, grid: ViewGrid, linear: Linear) -> tuple[Vector3, Vector3]:
-    box = source.body
-    low = np.zeros(3) if box is None else np.asarray(box.lower, dtype=float)
-    high = np.asarray(source.shape if box is None else box.upper, dtype=float)
-    low, high = low - 0.5, high - 0.5
-    to_voxel = np.linalg.inv(source.affine[:3, :3]) @ np.linalg.inv(linear)
-    half = np.abs(to_voxel) @ (grid.extent_mm / 2)
-    ends = np.stack([low + half, high - half])
-    return ends.min(axis=0), ends.max(axis=0)
-
-
-def _on_lattice(pose: Pose, source: Source, grid: ViewGrid) -> Pose:
+def on_lattice(pose: Pose, source: Source, grid: ViewGrid) -> Pose:
     """Return the pose moved by half a voxel at most so that no interpolation is needed.
 
     It can be so when the axes and the spacing of volume and view agree: interpolating at sub-voxel
     offsets would only take noise and texture away.
     """
+    if pose.warp is not None:
+        return pose
     to_source = np.linalg.inv(source.affine) @ pose.view_to_world(grid)
     linear = to_source[:3, :3]
     if np.abs(linear - np.rint(linear)).max() > 1e-6 or round(float(np.abs(linear).sum())) != 3:

@@ -11,9 +11,16 @@ import numpy as np
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    Contract,
+    Flag,
+    PolicyModality,
+    Region,
+    Sharing,
+    bounded,
+    preserving,
+)
 from medcl.augment.transform import (
-    Extremes,
     Linear,
     Parameters,
     Setting,
@@ -21,6 +28,7 @@ from medcl.augment.transform import (
     require_common,
     require_range,
 )
+from medcl.augment.worst_case import Extremes, Line
 from medcl.shapes import Vector3, Views
 
 
@@ -75,7 +83,12 @@ class Flip:
 
     def extremes(self) -> Extremes:
         """Return a negative determinant."""
-        return Extremes(mirrored=self.probability > 0)
+        return Extremes(mirrored=True)
+
+    def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
+        """Return none: no amount makes a mirror image right."""
+        del modality, region
+        return {}
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but side and orientation."""
@@ -95,7 +108,7 @@ class ResizedCrop:
         sharing: Per view, or one draw for the whole batch.
 
     Example:
-        >>> ResizedCrop(fraction=(0.5, 1.0)).extremes().zoom
+        >>> ResizedCrop(fraction=(0.5, 1.0)).extremes().stretch
         (1.0, 2.0)
     """
 
@@ -128,7 +141,13 @@ class ResizedCrop:
 
     def extremes(self) -> Extremes:
         """Return both magnifications."""
-        return Extremes(zoom=(1 / self.fraction[1], 1 / self.fraction[0]))
+        low, high = 1 / self.fraction[1], 1 / self.fraction[0]
+        return Extremes(stretch=(low, high), volume=(low**3, high**3))
+
+    def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
+        """Return none: size is broken at once."""
+        del modality, region
+        return {}
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but size, the truth of spacing, texture and sums."""
@@ -182,6 +201,10 @@ class HuOffset:
         """Return views plus the offset."""
         del setting
         return views + per_view(parameters["offset_hu"])
+
+    def line(self) -> Line:
+        """Return the offset."""
+        return Line(offset=self.offset_hu)
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return what any scanner may be off by; the task's tolerance is far narrower."""

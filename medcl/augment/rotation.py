@@ -7,8 +7,17 @@ import numpy as np
 from scipy.spatial.transform import Rotation as SciPyRotation
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
-from medcl.augment.transform import Extremes, Linear, Parameters, require_common, require_range
+from medcl.augment.contract import (
+    Contract,
+    Flag,
+    PolicyModality,
+    Region,
+    Sharing,
+    bounded,
+    preserving,
+)
+from medcl.augment.transform import Linear, Parameters, require_common, require_range
+from medcl.augment.worst_case import Extremes
 from medcl.shapes import Vector3
 
 
@@ -64,6 +73,11 @@ class Rotation:
     def extremes(self) -> Extremes:
         """Return the largest angle."""
         return Extremes(degrees=self.max_degrees)
+
+    def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
+        """Return none: how far a patient turns is a matter of the task."""
+        del modality, region
+        return {}
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but texture, and orientation within the angle."""

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch.nn import functional as F
 
 from medcl.augment.taps import RADII, smooth
+from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box, box_around
 from medcl.shapes import Affine, ViewMask, Views
 
@@ -26,11 +27,13 @@ class Lattice:
         matrix: View voxel → source voxel, 4 x 4.
         view_shape: Voxels of the view.
         source_shape: Voxels of the source.
+        warp: Displaces view voxels before the matrix; ``None`` for a view without one.
     """
 
     matrix: Affine
     view_shape: tuple[int, int, int]
     source_shape: tuple[int, int, int]
+    warp: Warp | None = None
 
     @property
     def prefilter(self) -> tuple[float, float, float]:
@@ -53,8 +56,10 @@ class Lattice:
     @property
     def is_whole(self) -> bool:
         """Whether every view voxel is exactly one source voxel."""
-        return bool((self.matrix == np.rint(self.matrix)).all()) and bool(
-            np.abs(self.matrix[:3, :3]).sum() == 3
+        return (
+            self.warp is None
+            and bool((self.matrix == np.rint(self.matrix)).all())
+            and bool(np.abs(self.matrix[:3, :3]).sum() == 3)
         )
 
     def box(self) -> Box:
@@ -63,6 +68,8 @@ class Lattice:
         corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
         points = corners @ self.matrix[:3, :3].T + self.matrix[:3, 3]
         margin = np.ceil(np.asarray(self.prefilter) * RADII)
+        if self.warp is not None:
+            margin = margin + np.abs(self.matrix[:3, :3]) @ self.warp.reach_voxels
         wide = np.concatenate([points - margin, points + margin])
         last = np.asarray(self.source_shape) - 1.0
         return box_around(np.clip(wide, 0.0, last), margin=0, shape=self.source_shape)
@@ -167,9 +174,12 @@ def _interpolate(
     low = torch.from_numpy((-lower).astype(np.float32)).to(padded.device)
     high = torch.from_numpy((ends - 1.0).astype(np.float32)).to(padded.device)
     inside = torch.ones(len(boxes), *shape, dtype=torch.bool, device=padded.device)
+    shifts = _shifts(lattices, padded.device)
     normalised = []
     for axis in range(3):
         place = _coordinates(matrix[:, axis], shape)
+        if shifts is not None:
+            place += torch.einsum("bcxyz,bc->bxyz", shifts, matrix[:, axis, :3])
         first, last = (end[:, axis].reshape(-1, 1, 1, 1) for end in (low, high))
         inside &= (place >= first - _HALF) & (place <= last + _HALF)
         last_index = max(padded.shape[2 + axis] - 1, 1)
@@ -177,6 +187,23 @@ def _interpolate(
     grid = torch.stack(normalised[::-1], dim=-1)
     values = F.grid_sample(padded, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return values, inside[:, None]
+
+
+def _shifts(
+    lattices: Sequence[Lattice], device: torch.device
+) -> Float[torch.Tensor, "B 3 X Y Z"] | None:
+    """Return how far every view voxel is displaced, in view voxels; ``None`` if none is."""
+    if all(lattice.warp is None for lattice in lattices):
+        return None
+    shape = lattices[0].view_shape
+    return torch.stack(
+        [
+            torch.zeros(3, *shape, device=device)
+            if lattice.warp is None
+            else lattice.warp.on_grid(shape, device)
+            for lattice in lattices
+        ]
+    )
 
 
 def _coordinates(row: torch.Tensor, shape: tuple[int, int, int]) -> Coordinates:
@@ -204,13 +231,24 @@ def _indices(
     lattice: Lattice, box: Box, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the nearest box voxel of every view voxel, one index array per source axis."""
-    matrix = torch.from_numpy(lattice.matrix[None, :3]).to(device)
     found = []
-    for axis in range(3):
-        place = _coordinates(matrix[:, axis], lattice.view_shape)[0]
+    for axis, place in enumerate(_places(lattice, device)):
         nearest = torch.floor(place + 0.5).long() - box.lower[axis]
         found.append(nearest.clamp_(0, box.shape[axis] - 1))
     return found[0], found[1], found[2]
+
+
+def _places(lattice: Lattice, device: torch.device) -> list[torch.Tensor]:
+    """Return the source coordinates of every view voxel, one array per source axis."""
+    matrix = torch.from_numpy(lattice.matrix[None, :3]).to(device)
+    shifts = _shifts([lattice], device)
+    places = []
+    for axis in range(3):
+        place = _coordinates(matrix[:, axis], lattice.view_shape)[0]
+        if shifts is not None:
+            place += torch.einsum("cxyz,c->xyz", shifts[0].to(place), matrix[0, axis, :3])
+        places.append(place)
+    return places
 
 
 def sample_labels(
@@ -243,9 +281,7 @@ def sample_labels(
 
 
 def _is_inside(lattice: Lattice, device: torch.device) -> torch.Tensor:
-    matrix = torch.from_numpy(lattice.matrix[None, :3]).to(device)
     inside = torch.ones(lattice.view_shape, dtype=torch.bool, device=device)
-    for axis in range(3):
-        place = _coordinates(matrix[:, axis], lattice.view_shape)[0]
+    for axis, place in enumerate(_places(lattice, device)):
         inside &= (place >= -_HALF) & (place <= lattice.source_shape[axis] - 1 + _HALF)
     return inside

@@ -6,8 +6,17 @@ from typing import ClassVar
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
-from medcl.augment.transform import Extremes, Linear, Parameters, require_common, require_range
+from medcl.augment.contract import (
+    Contract,
+    Flag,
+    PolicyModality,
+    Region,
+    Sharing,
+    bounded,
+    preserving,
+)
+from medcl.augment.transform import Linear, Parameters, require_common, require_range
+from medcl.augment.worst_case import Extremes
 from medcl.shapes import Vector3
 
 
@@ -54,15 +63,20 @@ class Scale:
 
     def extremes(self) -> Extremes:
         """Return both ends."""
-        return Extremes(zoom=self.zoom)
+        low, high = self.zoom
+        return Extremes(stretch=(low, high), volume=(low**3, high**3))
+
+    def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
+        """Return 10 % either way: patients differ by no more, scanners by far less."""
+        del modality, region
+        return {"zoom": (0.9, 1.1)}
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but texture; size and what is summed over it, bounded."""
         del modality
-        off = max(abs(end - 1) for end in self.zoom)
-        off_volume = max(abs(end**3 - 1) for end in self.zoom)
+        ends = self.extremes()
         return preserving(
             Flag.HU_TEXTURE,
-            physical_scale=bounded(round(off, 12), "fraction"),
-            uptake_total=bounded(round(off_volume, 12), "fraction"),
+            physical_scale=bounded(ends.off_scale, "fraction"),
+            uptake_total=bounded(ends.off_volume, "fraction"),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medcl.geometry.boxes import Box
-from medcl.shapes import Affine
+from medcl.shapes import Affine, Points
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -20,6 +20,8 @@ class Source:
         high: Value that it maps to the high end.
         body: Voxels that crops keep to, such as the bounding box of the foreground; ``None``
             for the whole volume.
+        lesions: Per lesion, voxel coordinates of points spread over it, shape ``(P, 3)``, for
+            crops that must not cut it.
 
     Example:
         >>> Source(word="a", shape=(4, 4, 4), affine=np.eye(4)).body is None
@@ -32,6 +34,7 @@ class Source:
     low: float = 0.0
     high: float = 1.0
     body: Box | None = None
+    lesions: tuple[Points, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is no geometry.

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
-from medcl.augment.contract import Flag, PolicyModality
+from medcl.augment.contract import Flag, PolicyModality, Region
 
 
 class TaskProfile(StrEnum):
@@ -58,6 +57,21 @@ _TOLERANCES: Mapping[Flag, Tolerance] = {
     Flag.UPTAKE_TOTAL: Tolerance(0.05, 0.05, "of the total"),
     Flag.LOWCONTRAST_CNR: Tolerance(0.2, 0.2, "of the contrast-to-noise ratio"),
 }
+
+TISSUE_TOLERANCES_HU: Mapping[str, tuple[float, float]] = {
+    "water": (0.0, 5.0),
+    "muscle": (60.0, 5.0),
+    "fat": (-100.0, 10.0),
+    "air": (-1000.0, 20.0),
+    "bone": (1000.0, 40.0),
+}
+"""Tissues of CT: their HU, and how far it may depart within a view and between two.
+
+Catphan's sensitometry accepts about one and a half times as much.
+"""
+
+SLOPE_TOLERANCE = Tolerance(0.01, 0.02, "of the slope")
+"""Of values against true HU."""
 
 _HEAD = Tolerance(30.0, 60.0, "deg")
 
@@ -140,7 +154,7 @@ def meaningless_flags(task: TaskProfile, modality: PolicyModality) -> list[Flag]
     return [flag for flag in required_flags(task, modality) if flag in _MEANINGLESS[modality]]
 
 
-def tolerance_of(flag: Flag, region: Literal["body", "head"]) -> Tolerance:
+def tolerance_of(flag: Flag, region: Region) -> Tolerance:
     """Return how far a quantity may depart; 0 for those that hold or do not.
 
     Example:

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float64
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, PolicyModality, Sharing
+from medcl.augment.contract import Contract, PolicyModality, Region, Sharing
 from medcl.augment.normalisation import Normalisation
+from medcl.augment.worst_case import Extremes
 from medcl.shapes import Vector3, ViewMask, Views
 
 Parameters = Mapping[str, tuple[float, ...]]
@@ -25,21 +26,6 @@ Parameters = Mapping[str, tuple[float, ...]]
 
 Linear = Float64[np.ndarray, "3 3"]
 """Anatomy → view, in world mm, about the centre of the view."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extremes:
-    """Worst cases of a spatial transform, for composing policies.
-
-    Attributes:
-        degrees: Largest rotation angle.
-        zoom: Smallest and largest isotropic magnification.
-        mirrored: Whether the determinant can be negative.
-    """
-
-    degrees: float = 0.0
-    zoom: tuple[float, float] = (1.0, 1.0)
-    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +81,9 @@ class Spatial(Protocol):
 
     def extremes(self) -> Extremes:
         """Return the worst cases over all draws."""
+
+    def limits(self, modality: PolicyModality, region: Region) -> Mapping[str, tuple[float, float]]:
+        """Return the range each parameter may have in real patients and scanners."""
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved."""
@@ -188,13 +177,15 @@ def require_common(probability: float, sharing: str) -> None:
 
     Raises:
         ValueError: The probability leaves ``[0, 1]``, or sharing is neither ``independent`` nor
-            ``batch`` (sharing within a pair leaks which views belong together).
+            ``batch``.
     """
     if not 0 <= probability <= 1:
         raise ValueError(f"probability must lie in [0, 1], got {probability}.")
     if sharing not in ("independent", "batch"):
         raise ValueError(
-            f"sharing must be 'independent' or 'batch' (the whole batch), got {sharing!r}."
+            f"sharing must be 'independent' (each view its own) or 'batch' (one draw for the "
+            f"whole batch), got {sharing!r}. Shared by the views of one volume only, a parameter "
+            f"tells which views belong together, and the network matches it instead of anatomy."
         )
 
 

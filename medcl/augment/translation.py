@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, PolicyModality, Sharing, preserving
-from medcl.augment.transform import Extremes, Linear, Parameters, require_common, require_range
+from medcl.augment.contract import Contract, PolicyModality, Region, Sharing, preserving
+from medcl.augment.transform import Linear, Parameters, require_common, require_range
+from medcl.augment.worst_case import Extremes
 from medcl.shapes import Vector3
 
 
@@ -59,6 +60,11 @@ class Translation:
     def extremes(self) -> Extremes:
         """Return no rotation, no scale."""
         return Extremes()
+
+    def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
+        """Return none: the volume holds the view."""
+        del modality, region
+        return {}
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: everything."""

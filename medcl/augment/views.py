@@ -7,19 +7,18 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from medcl.augment.catalogue import IntensityTransform, OcclusionTransform, SpatialTransform
-from medcl.augment.chance import Chance, CornerChance, RandomChance
-from medcl.augment.contract import PolicyModality, Sharing
-from medcl.augment.crop import Crop
+from medcl.augment.catalogue import IntensityTransform, OcclusionTransform
+from medcl.augment.contract import PolicyModality
+from medcl.augment.drawing import Address, draw_global, draw_local
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import Normalisation
 from medcl.augment.policy import Policy
-from medcl.augment.pose import Move, Pose, centre_pose, draw_partner, draw_pose, moved_pose
+from medcl.augment.pose import Pose, centre_pose
 from medcl.augment.sampling import Lattice, sample, sample_labels
 from medcl.augment.source import Source
-from medcl.augment.transform import Linear, Parameters, Setting
+from medcl.augment.transform import Parameters, Setting
 from medcl.geometry.boxes import Box
-from medcl.runtime.seeds import derive_seed, generator
+from medcl.runtime.seeds import derive_seed
 from medcl.shapes import ViewMask, Views
 
 __all__ = [
@@ -27,6 +26,7 @@ __all__ = [
     "Source",
     "boxes",
     "draw",
+    "draw_locals",
     "plain",
     "render",
     "render_labels",
@@ -75,24 +75,9 @@ class Drawn:
             matrix = np.linalg.inv(source.affine) @ pose.view_to_world(self.grid)
             whole = np.rint(matrix)
             exact = np.abs(matrix - whole).max() < 1e-6
-            found.append(Lattice(whole if exact else matrix, self.grid.size_voxels, source.shape))
+            matrix = whole if exact else matrix
+            found.append(Lattice(matrix, self.grid.size_voxels, source.shape, pose.warp))
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """The words that one view's randomness hangs on."""
-
-    seed: int
-    step: int
-    word: str
-    view: int
-    corners: bool
-
-    def chance(self, name: str, sharing: Sharing = "independent") -> Chance:
-        own = (self.word, self.view) if sharing == "independent" else ()
-        random = generator(self.seed, self.step, name, *own)
-        return CornerChance(random) if self.corners else RandomChance(random)
 
 
 def draw(
@@ -121,12 +106,63 @@ def draw(
     Returns:
         The views, decided.
     """
-    addresses = [_Address(seed, step, source.word, view, corners) for source in sources]
-    drawn = [_draw_one(policy, *pair) for pair in zip(sources, addresses, strict=True)]
+    drawn = [
+        draw_global(policy, source, Address(seed, step, source.word, view, corners))
+        for source in sources
+    ]
+    seeds = tuple(derive_seed(seed, step, source.word, view, "noise") >> 1 for source in sources)
+    return _drawn(policy, policy.grid, sources, drawn, seeds)
+
+
+def draw_locals(
+    policy: Policy,
+    sources: Sequence[Source],
+    *,
+    seed: int,
+    step: int,
+    number: int,
+    corners: bool = False,
+) -> Drawn:
+    """Decide one local view of every source, inside of one of its two global views.
+
+    Args:
+        policy: What may be drawn; it has local views.
+        sources: Volumes, one per view.
+        seed: Seed of the run.
+        step: Training step, 0 or more.
+        number: Which local view, 0 or more; even ones lie in global view 0, odd ones in 1.
+        corners: Draw only the ends of every range, as an audit does.
+
+    Returns:
+        The views, decided; a pure function as `draw` is.
+
+    Raises:
+        ValueError: The policy has no local views.
+    """
+    if policy.local is None:
+        raise ValueError(f"The policy {policy.name} must have local views; it has none.")
+    drawn = []
+    for source in sources:
+        around = Address(seed, step, source.word, number % 2, corners)
+        outer, _ = draw_global(policy, source, around)
+        drawn.append(draw_local(policy, source, replace(around, view=-1 - number), outer=outer))
+    seeds = tuple(
+        derive_seed(seed, step, source.word, -1 - number, "noise") >> 1 for source in sources
+    )
+    return _drawn(policy, policy.local.grid, sources, drawn, seeds)
+
+
+def _drawn(
+    policy: Policy,
+    grid: ViewGrid,
+    sources: Sequence[Source],
+    drawn: Sequence[tuple[Pose, Mapping[str, Parameters]]],
+    seeds: tuple[int, ...],
+) -> Drawn:
     return Drawn(
         sources=tuple(sources),
         poses=tuple(pose for pose, _ in drawn),
-        grid=policy.grid,
+        grid=grid,
         modality=policy.modality,
         window=policy.window,
         intensities={
@@ -135,56 +171,8 @@ def draw(
             if isinstance(transform, IntensityTransform)
         },
         parameters=tuple(parameters for _, parameters in drawn),
-        seeds=tuple(derive_seed(seed, step, source.word, view, "noise") >> 1 for source in sources),
+        seeds=seeds,
     )
-
-
-def _draw_one(
-    policy: Policy, source: Source, address: _Address
-) -> tuple[Pose, Mapping[str, Parameters]]:
-    pose, parameters = _draw_pose(policy, source, address)
-    for name, transform in policy.named.items():
-        if isinstance(transform, IntensityTransform):
-            parameters[name] = _drawn(transform, name, address)
-    return pose, parameters
-
-
-def _draw_pose(
-    policy: Policy, source: Source, address: _Address
-) -> tuple[Pose, dict[str, Parameters]]:
-    parameters: dict[str, Parameters] = {}
-    linear: Linear = np.eye(3)
-    offset = np.zeros(3)
-    crop: Crop | None = None
-    for name, transform in policy.named.items():
-        if isinstance(transform, Crop):
-            crop = transform
-        elif isinstance(transform, SpatialTransform):
-            parameters[name] = _drawn(transform, name, address)
-            linear = transform.linear(parameters[name]) @ linear
-            offset = offset + transform.offset_mm(parameters[name])
-    return _place(policy, source, address, crop, Move(linear, offset)), parameters
-
-
-def _drawn(
-    transform: SpatialTransform | IntensityTransform, name: str, address: _Address
-) -> Parameters:
-    chance = address.chance(name, transform.sharing)
-    happens = chance.happens(transform.probability)
-    return transform.draw(chance) if happens else transform.identity()
-
-
-def _place(
-    policy: Policy, source: Source, address: _Address, crop: Crop | None, move: Move
-) -> Pose:
-    if crop is None:
-        return moved_pose(centre_pose(source, policy.grid), source, policy.grid, move)
-    chance = address.chance("crop")
-    if address.view == 0:
-        return draw_pose(chance, source, policy.grid, move)
-    first, _ = _draw_pose(policy, source, replace(address, view=0))
-    bound = crop.min_overlap
-    return draw_partner(chance, source, policy.grid, move, first=first, bound=bound)
 
 
 def plain(policy: Policy, sources: Sequence[Source]) -> Drawn:

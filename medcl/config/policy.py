@@ -39,6 +39,17 @@ class GridConfig(Section):
     """Voxel size along x, y, z in mm"""
 
 
+class LocalConfig(Section):
+    """Small views inside of the others, matched with them in pretraining."""
+
+    count: Annotated[int, Field(ge=1, le=64)]
+    """Local views of each volume; each lies inside one of its two global views in turn"""
+    size_voxels: SizeVoxels
+    """Voxels of a local view along x, y, z"""
+    spacing_mm: SpacingMm
+    """Voxel size along x, y, z in mm"""
+
+
 class FixedWindowConfig(Section):
     """The same range for every volume becomes the network's input range."""
 
@@ -84,6 +95,8 @@ class PolicyConfig(Section):
     """How voxel values become network input"""
     transforms: tuple[TransformConfig, ...] = ()
     """What differs between views, in the order of application"""
+    local: LocalConfig | None = None
+    """Small views inside of the others; none by default"""
 
     @model_validator(mode="after")
     def _one_crop(self) -> "PolicyConfig":

@@ -17,8 +17,7 @@ from medcl.config.acquisitions import (
     ThickSliceConfig,
     WindowJitterConfig,
 )
-from medcl.config.drawn import Drawn
-from medcl.config.drawn import rising as _rising
+from medcl.config.drawn import Drawn, SharingWord, rising
 from medcl.config.mr_artefacts import GhostingConfig, GibbsConfig, MonotoneMapConfig, MotionConfig
 from medcl.config.occlusions import CutoutConfig, PartialFovConfig
 from medcl.config.section import Fraction, Section
@@ -31,6 +30,10 @@ class CropConfig(Section):
     """Name of the transform"""
     min_overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Smallest shared fraction of the volume of two views of one volume"""
+    min_body_fraction: Fraction = 0.0
+    """Smallest part of a view that lies in the body, where that can be"""
+    lesions: Literal["ignore", "both_or_neither", "both"] = "ignore"
+    """Whether both views of a volume must show its known lesions alike, or show at least one"""
 
 
 class RotationConfig(Drawn):
@@ -49,7 +52,7 @@ class ScaleConfig(Drawn):
     """Name of the transform"""
     zoom: Annotated[
         tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest linear magnification"""
 
@@ -63,6 +66,47 @@ class TranslationConfig(Drawn):
     """Largest move along each axis in mm"""
 
 
+class AnisotropicScaleConfig(Drawn):
+    """Magnify each axis by its own factor."""
+
+    kind: Literal["anisotropic_scale"]
+    """Name of the transform"""
+    zoom: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        AfterValidator(rising),
+    ]
+    """Smallest and largest linear magnification of an axis"""
+
+
+class ShearConfig(Drawn):
+    """Shift planes against one another."""
+
+    kind: Literal["shear"]
+    """Name of the transform"""
+    max_degrees: Annotated[float, Field(ge=0, le=60)]
+    """Largest angle by which an upright line leans, in degrees"""
+
+
+class GantryTiltConfig(Drawn):
+    """A head CT scanned with a tilted gantry, read as upright."""
+
+    kind: Literal["gantry_tilt"]
+    """Name of the transform"""
+    max_degrees: Annotated[float, Field(ge=0, le=45)]
+    """Largest tilt in degrees"""
+
+
+class DisplacementConfig(Drawn):
+    """Smooth displacement of a grid of control points; it cannot fold."""
+
+    kind: Literal["displacement"]
+    """Name of the transform"""
+    spacing_mm: Annotated[float, Field(ge=1, le=1000)]
+    """Distance between control points in mm"""
+    max_fraction: Annotated[float, Field(ge=0, lt=0.403)] = 0.2
+    """Largest displacement of a control point, as a part of that distance"""
+
+
 class GaussianNoiseConfig(Drawn):
     """Add noise to CT: a scan at a lower dose."""
 
@@ -70,7 +114,7 @@ class GaussianNoiseConfig(Drawn):
     """Name of the transform"""
     sd_hu: Annotated[
         tuple[Annotated[float, Field(ge=0, le=1000)], Annotated[float, Field(ge=0, le=1000)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest standard deviation that is added, in HU"""
     peak_per_mm: Annotated[float, Field(ge=0, le=5)] = 0.0
@@ -84,7 +128,7 @@ class RicianNoiseConfig(Drawn):
     """Name of the transform"""
     sd_fraction: Annotated[
         tuple[Annotated[float, Field(ge=0, le=10)], Annotated[float, Field(ge=0, le=10)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest standard deviation, as a fraction of the volume's range"""
 
@@ -96,7 +140,7 @@ class BlurConfig(Drawn):
     """Name of the transform"""
     sigma_mm: Annotated[
         tuple[Annotated[float, Field(ge=0, le=50)], Annotated[float, Field(ge=0, le=50)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest standard deviation of the Gaussian in mm"""
 
@@ -108,7 +152,7 @@ class GainConfig(Drawn):
     """Name of the transform"""
     factor: Annotated[
         tuple[Annotated[float, Field(ge=0.01, le=100)], Annotated[float, Field(ge=0.01, le=100)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest factor"""
 
@@ -120,7 +164,7 @@ class GammaConfig(Drawn):
     """Name of the transform"""
     exponent: Annotated[
         tuple[Annotated[float, Field(ge=0.05, le=20)], Annotated[float, Field(ge=0.05, le=20)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest exponent"""
 
@@ -132,7 +176,7 @@ class BiasFieldConfig(Drawn):
     """Name of the transform"""
     strength: Annotated[
         tuple[Annotated[float, Field(ge=0, le=10)], Annotated[float, Field(ge=0, le=10)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest departure of the field from 1"""
 
@@ -146,7 +190,20 @@ class FlipConfig(Section):
     """x right-left, y posterior-anterior, z inferior-superior"""
     probability: Fraction = 0.5
     """Share of views that the transform is applied to"""
-    sharing: Literal["independent", "batch"] = "independent"
+    sharing: SharingWord = "independent"
+    """independent: each view has its own parameters; batch: one draw for a whole batch"""
+
+
+class Rot90Config(Section):
+    """Turn by quarters of a circle; breaks orientation."""
+
+    kind: Literal["rot90"]
+    """Name of the transform"""
+    axis: Literal["x", "y", "z"]
+    """What the body turns about"""
+    probability: Fraction = 0.5
+    """Share of views that the transform is applied to"""
+    sharing: SharingWord = "independent"
     """independent: each view has its own parameters; batch: one draw for a whole batch"""
 
 
@@ -157,7 +214,7 @@ class ResizedCropConfig(Drawn):
     """Name of the transform"""
     fraction: Annotated[
         tuple[Annotated[float, Field(ge=0.05, le=1)], Annotated[float, Field(ge=0.05, le=1)]],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest part of the view's edge that is stretched to all of it"""
 
@@ -171,7 +228,7 @@ class HuOffsetConfig(Drawn):
         tuple[
             Annotated[float, Field(ge=-5000, le=5000)], Annotated[float, Field(ge=-5000, le=5000)]
         ],
-        AfterValidator(_rising),
+        AfterValidator(rising),
     ]
     """Smallest and largest number in HU"""
 
@@ -180,6 +237,10 @@ TransformConfig = Annotated[
     CropConfig
     | RotationConfig
     | ScaleConfig
+    | AnisotropicScaleConfig
+    | ShearConfig
+    | GantryTiltConfig
+    | DisplacementConfig
     | TranslationConfig
     | GaussianNoiseConfig
     | RicianNoiseConfig
@@ -188,6 +249,7 @@ TransformConfig = Annotated[
     | GammaConfig
     | BiasFieldConfig
     | FlipConfig
+    | Rot90Config
     | ResizedCropConfig
     | HuOffsetConfig
     | CountNoiseConfig
