@@ -23,6 +23,7 @@ class Crop:
     """
 
     kind: ClassVar[str] = "crop"
+    cause: ClassVar[str] = "another field of view of the same patient"
     min_overlap: float = 0.5
 
     def __post_init__(self) -> None:
