@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.policy import Policy
+from medcl.augment.policy import Policy, check_policy
 from medcl.augment.tasks import TaskProfile
+from medcl.augment.verdict import Verdict
 from medcl.report import page
 from medcl.report.audit_tables import (
     Content,
@@ -60,7 +61,7 @@ def audit_page(content: Content, given: Surroundings) -> str:
     policy = Policy.from_json(content["policy"])
     task = TaskProfile(content["task"])
     sections = [
-        Section("Verdict", _verdict(content)),
+        Section("Verdict", _verdict(content, check_policy(policy, task))),
         Section("Purpose", _purpose(policy, task)),
         Section("What the views change, and what in the world does the same", _changes(policy)),
         Section("What was measured", _measured(content)),
@@ -86,12 +87,14 @@ def audit_page(content: Content, given: Surroundings) -> str:
     )
 
 
-def _verdict(content: Content) -> str:
+def _verdict(content: Content, declared: Verdict) -> str:
     failing = [each for each in content["findings"] if each["status"] == "fail"]
     warning = [each for each in content["findings"] if each["status"] == "warn"]
     good, all_controls = sum(content["controls"].values()), len(content["controls"])
     if content["is_void"]:
         kind, text = "fail", "VOID: a control did not come out as it must; nothing is proven."
+    elif not declared.is_safe:
+        kind, text = "fail", "NOT SAFE for this purpose, by its own contract."
     elif not content["is_safe"]:
         kind, text = "fail", "NOT SAFE for this purpose, as measured."
     else:
@@ -101,6 +104,7 @@ def _verdict(content: Content) -> str:
         f"{len(warning)} with a warning.",
         f"{good} of {all_controls} controls came out as they must.",
     ]
+    details += [violation.sentence for violation in declared.violations]
     details += [
         f"{spoken(each['name'])}: worst {each['worst']:.3g} {each['unit']}." for each in failing
     ]
