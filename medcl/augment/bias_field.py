@@ -33,6 +33,7 @@ class BiasField:
     """
 
     kind: ClassVar[str] = "bias_field"
+    cause: ClassVar[str] = "receive coils see near tissue brighter"
     strength: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -31,6 +31,7 @@ class Blur:
     """
 
     kind: ClassVar[str] = "blur"
+    cause: ClassVar[str] = "softer reconstruction kernel or wider point spread"
     sigma_mm: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -37,6 +37,7 @@ class Crop:
     """
 
     kind: ClassVar[str] = "crop"
+    cause: ClassVar[str] = "another field of view of the same patient"
     min_overlap: float = 0.5
     min_body_fraction: float = 0.0
     lesions: LesionRule = "ignore"

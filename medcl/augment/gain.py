@@ -28,6 +28,7 @@ class Gain:
     """
 
     kind: ClassVar[str] = "gain"
+    cause: ClassVar[str] = "coil loading and receiver gain; on PET a cross-calibration error"
     factor: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"
@@ -88,6 +89,7 @@ class Gamma:
     """
 
     kind: ClassVar[str] = "gamma"
+    cause: ClassVar[str] = "another echo time or flip angle"
     exponent: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -38,6 +38,7 @@ class GaussianNoise:
     """
 
     kind: ClassVar[str] = "gaussian_noise"
+    cause: ClassVar[str] = "scan at a lower dose"
     sd_hu: tuple[float, float]
     peak_per_mm: float = 0.0
     probability: float = 1.0
@@ -119,6 +120,7 @@ class RicianNoise:
     """
 
     kind: ClassVar[str] = "rician_noise"
+    cause: ClassVar[str] = "faster MR scan with fewer averages"
     sd_fraction: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

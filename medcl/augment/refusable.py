@@ -47,6 +47,7 @@ class Flip:
     """
 
     kind: ClassVar[str] = "flip"
+    cause: ClassVar[str] = "none: no scan mirrors a patient, a mirrored export is an error"
     axis: Literal["x", "y", "z"]
     probability: float = 0.5
     sharing: Sharing = "independent"
@@ -113,6 +114,7 @@ class ResizedCrop:
     """
 
     kind: ClassVar[str] = "resized_crop"
+    cause: ClassVar[str] = "none: no scanner changes the size of a patient"
     fraction: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"
@@ -178,6 +180,7 @@ class HuOffset:
     """
 
     kind: ClassVar[str] = "hu_offset"
+    cause: ClassVar[str] = "CT scanner that is out of calibration"
     offset_hu: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -39,6 +39,7 @@ class Rotation:
     """
 
     kind: ClassVar[str] = "rotation"
+    cause: ClassVar[str] = "patient turned on the table"
     max_degrees: float
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -35,6 +35,7 @@ class Scale:
     """
 
     kind: ClassVar[str] = "scale"
+    cause: ClassVar[str] = "error of the table feed or of the pixel size"
     zoom: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

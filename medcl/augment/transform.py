@@ -58,6 +58,7 @@ class Spatial(Protocol):
     """A transform of where anatomy appears."""
 
     kind: ClassVar[str]
+    cause: ClassVar[str]
 
     @property
     def probability(self) -> float:
@@ -93,6 +94,7 @@ class Intensity(Protocol):
     """A transform of the values of views."""
 
     kind: ClassVar[str]
+    cause: ClassVar[str]
 
     @property
     def probability(self) -> float:

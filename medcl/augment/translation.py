@@ -30,6 +30,7 @@ class Translation:
     """
 
     kind: ClassVar[str] = "translation"
+    cause: ClassVar[str] = "patient placed elsewhere on the table"
     max_mm: float
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import typer
 
-from medcl.cli.options import Json, Overrides, Settings
+from medcl.cli.options import Json, Overrides, ProbedEncoder, Settings
 from medcl.cli.output import Output, opened
 from medcl.config.section import Section
 
@@ -28,16 +28,24 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def audit(config: Settings, overrides: Overrides = None, json: Json = False) -> None:
-    """Policy + store → measured safety report, contact sheet.
+def audit(
+    config: Settings,
+    overrides: Overrides = None,
+    encoder: ProbedEncoder = None,
+    json: Json = False,
+) -> None:
+    """Policy + store → measured safety report, page to sign, contact sheet.
 
-    Stops with exit status 3 where the policy breaks what its modality or task needs.
+    Stops with exit status 3 where the policy breaks what its modality or task needs. With an
+    encoder it also says which differences that encoder has learnt to ignore.
     """
     from medcl.config.audit import AuditConfig
 
     with _loaded(config, AuditConfig, overrides, json) as (output, settings):
         from medcl.stages import audit as stage
 
+        if encoder is not None:
+            settings = settings.model_copy(update={"encoder": encoder})
         output.finish(stage.run(settings, progress=output.progress))
 
 

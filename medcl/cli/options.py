@@ -23,6 +23,10 @@ StoreFolder = Annotated[
 StoreOption = Annotated[
     Path, typer.Option("--store", help="Folder of the volume store.", show_default=False)
 ]
+ProbedEncoder = Annotated[
+    Path | None,
+    typer.Option("--encoder", help="Folder of a pretrained encoder: what does it still tell?"),
+]
 KeyFile = Annotated[
     Path,
     typer.Option("--key-file", help="The site's secret, made by `medcl keys new`."),

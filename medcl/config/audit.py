@@ -6,19 +6,41 @@ from typing import Annotated
 from pydantic import Field
 
 from medcl.config.cohort import CohortConfig
+from medcl.config.encoder import EncoderConfig, ResidualConfig
 from medcl.config.machine import MachineConfig
+from medcl.config.objective import NtXentConfig, ObjectiveConfig
 from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import TrackingConfig
 
 
 class ContactSheetConfig(Section):
-    """The picture of views beside their originals."""
+    """The pictures of views beside their originals."""
 
     volumes: Annotated[int, Field(ge=1, le=64)] = 6
-    """Rows: volumes shown"""
-    views: Annotated[int, Field(ge=1, le=16)] = 4
-    """Columns beside the original: views of each"""
+    """Volumes shown; 12 or more for a page that is signed"""
+    draws: Annotated[int, Field(ge=1, le=256)] = 16
+    """Random draws of each, of which the median and the largest change are shown"""
+
+
+class DifficultyConfig(Section):
+    """How hard the pairs are to match: for fresh weights and after a short training."""
+
+    steps: Annotated[int, Field(ge=0, le=10_000)] = 30
+    """Optimiser steps of 8 pairs; 0 asks fresh weights only"""
+    volumes: Annotated[int, Field(ge=4, le=4096)] = 40
+    """Volumes, of different patients; half of them are matched, the others trained on"""
+    encoder: EncoderConfig = ResidualConfig(name="residual", width=8)
+    """The encoder that tries; a small one says enough"""
+    objective: ObjectiveConfig = NtXentConfig(name="nt_xent")
+    """The loss whose place between floor and chance is told"""
+
+
+class EncoderProbeConfig(Section):
+    """What a pretrained encoder is asked, where one is given."""
+
+    volumes: Annotated[int, Field(ge=5, le=4096)] = 100
+    """Volumes shown, of different patients where there are enough"""
 
 
 class AuditConfig(Section):
@@ -42,8 +64,16 @@ class AuditConfig(Section):
     """Random pairs of views drawn from each"""
     seed: Seed = 0
     """Decides volumes and views"""
+    lesions: Name | None = None
+    """Label set whose maps mark lesions: outlined in the pictures"""
+    difficulty: DifficultyConfig = DifficultyConfig()
+    """How hard the pairs are to match"""
+    encoder: Path | None = None
+    """Folder of a pretrained encoder to be probed; medcl audit --encoder sets it"""
+    probe: EncoderProbeConfig = EncoderProbeConfig()
+    """What that encoder is asked"""
     contact_sheet: ContactSheetConfig = ContactSheetConfig()
-    """The picture of views"""
+    """The pictures of views"""
     machine: MachineConfig = MachineConfig()
     """Device, threads, processes: how fast, not what"""
     tracking: TrackingConfig = TrackingConfig()

@@ -1,8 +1,9 @@
 """A contact sheet of views: what the network is shown, beside what the scanner made."""
 
+import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,143 +11,179 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
+from matplotlib.image import AxesImage, imread, imsave
 
-from medcl.runtime.files import atomic_path
+from medcl.report.grey_windows import GreyWindow
 
 Plane = Float[np.ndarray, "X Y"]
 PlaneMask = Bool[np.ndarray, "X Y"]
 
-_PAPER, _INK, _MUTED, _OUTSIDE = "#111111", "#f2f2f2", "#b0b0b0", "#26323d"
-_COLUMNS = ("original", "view a", "view b", "a - original")
+_PAPER, _INK, _MUTED, _OUTSIDE, _LINE = "#111111", "#f2f2f2", "#b0b0b0", "#26323d", "#ffd400"
 _BARS_MM = (200, 100, 50, 20, 10, 5, 2, 1)
+_WIDTH_IN, _PICTURE_IN, _LEFT_IN, _GAP_IN = 12.6, 2.62, 0.95, 0.1
+_HEAD_IN, _TITLE_IN, _NOTE_IN = 0.72, 0.26, 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GreyWindow:
-    """A range of grey values.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Panel:
+    """An axial plane, indexed left → right, back → front of the patient.
 
     Attributes:
-        name: Such as ``soft tissue 40/400``.
-        low: Value shown black.
-        high: Value shown white.
-        unit: Unit of both, such as HU.
+        plane: Grey values.
+        mask: True where they were measured.
+        outline: True inside of what is outlined, or ``None``.
+        note: A few words below, such as what was drawn.
     """
 
-    name: str
-    low: float
-    high: float
-    unit: str = ""
-
-
-SOFT_TISSUE = GreyWindow(name="soft tissue 40/400", low=-160.0, high=240.0, unit="HU")
-LUNG = GreyWindow(name="lung -600/1500", low=-1350.0, high=150.0, unit="HU")
+    plane: Plane
+    mask: PlaneMask
+    outline: PlaneMask | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SheetRow:
-    """Axial planes of one volume in one window, indexed left → right, back → front of the patient.
+    """One volume in one window: the original and views of the same place.
 
     Attributes:
         case: Number of the volume on this sheet, from 1.
-        original: Plane at the place of view a, unchanged.
-        view_a: Plane of the first view.
-        view_b: Plane of the second view, at its own place.
-        masks: True where each of the three was measured.
+        original: Unchanged.
+        views: Names and planes; the same number in every row of a sheet.
         spacing_mm: Pixel spacing along both axes.
         window: How grey values are shown.
-        note: A few words under the name, such as how the views were drawn.
     """
 
     case: int
-    original: Plane
-    view_a: Plane
-    view_b: Plane
-    masks: tuple[PlaneMask, PlaneMask, PlaneMask]
+    original: Panel
+    views: tuple[tuple[str, Panel], ...]
     spacing_mm: tuple[float, float]
     window: GreyWindow
-    note: str = ""
 
 
-def write_contact_sheet(path: Path, rows: Sequence[SheetRow], *, title: str) -> None:
-    """Write rows of original, two views and what the first one changed, as a PNG.
+def sheet_png(rows: Sequence[SheetRow], *, title: str) -> bytes:
+    """Return rows of original, views, and what each of them changed, as a PNG.
 
     Planes lie as radiologists read them: the patient's right on the left, the front at the top.
     Nothing names a patient: volumes are ``case 1``, ``case 2``, …
 
     Args:
-        path: The PNG to make or replace; its folder must exist.
         rows: One per volume and window; about 20 stay readable.
         title: Line at the top, such as the policy's name.
+
+    Returns:
+        The file; equal rows give equal bytes.
     """
+    buffer = io.BytesIO()
     figure = contact_sheet(rows, title=title)
-    with atomic_path(path) as beside:
-        figure.savefig(beside, format="png", dpi=110, facecolor=_PAPER, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=100, facecolor=_PAPER, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def stacked_png(sheets: Sequence[bytes]) -> bytes:
+    """Return several sheets of one width as one PNG, below one another.
+
+    Args:
+        sheets: At least one, from `sheet_png`.
+
+    Returns:
+        The file.
+    """
+    pixels = np.concatenate([imread(io.BytesIO(sheet), format="png") for sheet in sheets])
+    buffer = io.BytesIO()
+    imsave(buffer, pixels, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def contact_sheet(rows: Sequence[SheetRow], *, title: str) -> Figure:
-    """Return the figure that `write_contact_sheet` writes.
+    """Return the figure that `sheet_png` saves.
 
     Args:
         rows: One per volume and window.
         title: Line at the top.
 
     Returns:
-        A figure with four pictures per row.
+        A figure; per row the original and its views, and below the views what they changed.
 
     Raises:
-        ValueError: There is no row.
+        ValueError: There is no row, or rows have different numbers of views.
     """
     if not rows:
         raise ValueError("A contact sheet needs at least one row, got none.")
-    height = 2.8 * len(rows) + 1.15
-    figure = Figure(figsize=(12.6, height), facecolor=_PAPER)
+    if len({len(row.views) for row in rows}) != 1:
+        raise ValueError("Every row of a contact sheet must have the same number of views.")
+    tall = _PICTURE_IN * _aspect(rows[0])
+    block = _TITLE_IN + 2 * tall + _GAP_IN + _NOTE_IN
+    height = _HEAD_IN + block * len(rows)
+    figure = Figure(figsize=(_WIDTH_IN, height), facecolor=_PAPER)
     FigureCanvasAgg(figure)
     _head(figure, title, height)
-    grid = figure.subplots(len(rows), 4, squeeze=False)
-    figure.subplots_adjust(
-        left=0.15, right=0.9, top=1 - 1.0 / height, bottom=0.15 / height, wspace=0.04, hspace=0.08
-    )
-    for axes, row in zip(grid, rows, strict=True):
-        _draw_row(figure, list(axes), row)
-    for axis, name in zip(grid[0], _COLUMNS, strict=True):
-        axis.set_title(name, color=_INK, fontsize=11)
+    for place, row in enumerate(rows):
+        top = height - _HEAD_IN - block * place - _TITLE_IN
+        _draw_row(_Page(figure, height, top, tall), row)
     return figure
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Where a row lies on a figure, in inches from its lower left corner."""
+
+    figure: Figure
+    height: float
+    top: float
+    tall: float
+
+    def axes(self, line: int, column: int) -> Axes:
+        """Return the axes of a picture."""
+        left = _LEFT_IN + column * (_PICTURE_IN + _GAP_IN)
+        low = self.top - (line + 1) * self.tall - line * _GAP_IN
+        frame = (left / _WIDTH_IN, low / self.height)
+        return self.figure.add_axes((*frame, _PICTURE_IN / _WIDTH_IN, self.tall / self.height))
+
+
+def _aspect(row: SheetRow) -> float:
+    width, height = np.multiply(row.original.plane.shape, row.spacing_mm)
+    return float(np.clip(height / width, 0.4, 1.6))
+
+
 def _head(figure: Figure, title: str, height: float) -> None:
-    figure.text(0.012, 1 - 0.16 / height, title, color=_INK, fontsize=13, weight="bold", va="top")
-    legend = "axial planes; R: patient's right, front at the top; slate: outside of the volume"
-    figure.text(0.012, 1 - 0.46 / height, legend, color=_MUTED, fontsize=9, va="top")
+    figure.text(0.012, 1 - 0.12 / height, title, color=_INK, fontsize=13, weight="bold", va="top")
+    legend = (
+        "axial planes at one place; R: patient's right, front at the top; slate: outside of the "
+        "volume; yellow: labelled structure"
+    )
+    figure.text(0.012, 1 - 0.42 / height, legend, color=_MUTED, fontsize=9, va="top")
 
 
-def _draw_row(figure: Figure, axes: list[Axes], row: SheetRow) -> None:
+def _draw_row(page: _Page, row: SheetRow) -> None:
     low, high = row.window.low, row.window.high
-    planes = (row.original, row.view_a, row.view_b)
-    pictures = [
-        _show(axis, plane, mask, row, ("gray", low, high))
-        for axis, plane, mask in zip(axes, planes, row.masks, strict=False)
-    ]
     reach = (high - low) / 4
-    both = row.masks[0] & row.masks[1]
-    colours = ("RdBu_r", -reach, reach)
-    change = _show(axes[3], row.view_a - row.original, both, row, colours)
-    for axis in axes:
-        _scale_bar(axis, row)
-    _colour_bar(figure, axes[3], pictures[0], f"grey {row.window.unit}", 0.012)
-    _colour_bar(figure, axes[3], change, f"change {row.window.unit}", 0.056)
-    _caption(figure, axes[0], row)
+    first = page.axes(0, 0)
+    grey = _show(first, row.original, row, ("gray", low, high))
+    first.set_title("original", color=_INK, fontsize=10, pad=4)
+    change: AxesImage | None = None
+    lowest = first
+    for column, (name, panel) in enumerate(row.views, start=1):
+        upper, lowest = page.axes(0, column), page.axes(1, column)
+        _show(upper, panel, row, ("gray", low, high))
+        upper.set_title(name, color=_INK, fontsize=10, pad=4)
+        both = Panel(
+            plane=panel.plane - row.original.plane,
+            mask=panel.mask & row.original.mask,
+            outline=row.original.outline,
+        )
+        change = _show(lowest, both, row, ("RdBu_r", -reach, reach))
+        lowest.set_xlabel(textwrap.fill(panel.note, 50), color=_MUTED, fontsize=7.5, labelpad=3)
+    _colour_bar(page, 0, grey, f"grey {row.window.unit}")
+    if change is not None:
+        _colour_bar(page, 1, change, f"change {row.window.unit}")
+        _caption(page, row)
 
 
-def _show(
-    axis: Axes, plane: Plane, mask: PlaneMask, row: SheetRow, colours: tuple[str, float, float]
-) -> AxesImage:
-    """Return the drawn picture: right of the patient on the left, front at the top."""
+def _show(axis: Axes, panel: Panel, row: SheetRow, colours: tuple[str, float, float]) -> AxesImage:
     name, low, high = colours
-    hidden = np.ma.masked_array(plane, ~mask)[::-1, ::-1].T
-    width, height = np.multiply(plane.shape, row.spacing_mm)
+    width, height = np.multiply(panel.plane.shape, row.spacing_mm)
     picture = axis.imshow(
-        hidden,
+        np.ma.masked_array(panel.plane, ~panel.mask).T[::-1, ::-1],
         cmap=name,
         vmin=low,
         vmax=high,
@@ -157,21 +194,28 @@ def _show(
     axis.set_xticks([])
     axis.set_yticks([])
     axis.spines[:].set_visible(False)
-    outline: dict[str, Any] = {"color": _INK, "fontsize": 10, "weight": "bold", "va": "center"}
+    if panel.outline is not None and panel.outline.any() and not panel.outline.all():
+        inside = panel.outline.T[::-1, ::-1].astype(float)
+        places = [
+            (np.arange(count) + 0.5) * size / count
+            for count, size in ((inside.shape[1], width), (inside.shape[0], height))
+        ]
+        axis.contour(*places, inside, levels=[0.5], colors=[_LINE], linewidths=1.0)
+    outline: dict[str, Any] = {"color": _INK, "fontsize": 9, "weight": "bold", "va": "center"}
     shade = {"boxstyle": "round,pad=0.15", "facecolor": "#000000b0", "edgecolor": "none"}
     axis.text(0.03, 0.5, "R", transform=axis.transAxes, bbox=shade, **outline)
     axis.text(0.97, 0.5, "L", transform=axis.transAxes, bbox=shade, ha="right", **outline)
+    _scale_bar(axis, width, height)
     return picture
 
 
-def _scale_bar(axis: Axes, row: SheetRow) -> None:
-    width, height = np.multiply(row.original.shape, row.spacing_mm)
+def _scale_bar(axis: Axes, width: float, height: float) -> None:
     length = next((mm for mm in _BARS_MM if mm <= width / 3), _BARS_MM[-1])
     shade = {"boxstyle": "square,pad=0.3", "facecolor": "#000000b0", "edgecolor": "none"}
     right, low = 0.96 * width, 0.95 * height
     label: dict[str, Any] = {
         "color": _INK,
-        "fontsize": 8,
+        "fontsize": 7.5,
         "ha": "right",
         "va": "bottom",
         "bbox": shade,
@@ -184,25 +228,28 @@ def _scale_bar(axis: Axes, row: SheetRow) -> None:
     axis.set_ylim(height, 0.0)
 
 
-def _colour_bar(figure: Figure, axis: Axes, picture: AxesImage, name: str, offset: float) -> None:
-    box = axis.get_position()
-    frame = (box.x1 + offset, box.y0 + 0.05 * box.height, 0.007, 0.78 * box.height)
-    place = figure.add_axes(frame)
-    bar = figure.colorbar(picture, cax=place, ticks=list(picture.get_clim()), format="%g")
+def _colour_bar(page: _Page, line: int, picture: AxesImage, name: str) -> None:
+    low = page.top - (line + 1) * page.tall - line * _GAP_IN
+    frame = (0.62 / _WIDTH_IN, (low + 0.08 * page.tall) / page.height)
+    if line:  # below the original, beside the first picture of change
+        frame = ((_LEFT_IN + _PICTURE_IN - 0.3) / _WIDTH_IN, frame[1])
+    place = page.figure.add_axes((*frame, 0.09 / _WIDTH_IN, 0.68 * page.tall / page.height))
+    bar = page.figure.colorbar(picture, cax=place, ticks=list(picture.get_clim()), format="%g")
+    place.yaxis.set_ticks_position("left")
     bar.ax.tick_params(colors=_MUTED, labelsize=7, length=0, pad=2)
     bar.outline.set_visible(False)
     place.set_title(name.strip().replace(" ", "\n", 1), color=_MUTED, fontsize=7, pad=3)
 
 
-def _caption(figure: Figure, axis: Axes, row: SheetRow) -> None:
-    top, height = axis.get_position().y1, figure.get_figheight()
+def _caption(page: _Page, row: SheetRow) -> None:
     window = row.window
     shown = f"{window.low:g} to {window.high:g} {window.unit}" if window.unit else ""
-    lines = [f"case {row.case}", window.name, shown, *row.note.split("\n")]
-    for step, text in enumerate(filter(None, lines)):
-        figure.text(
-            0.012,
-            top - (0.05 + 0.19 * step) / height,
+    top = page.top - page.tall - _GAP_IN - 0.06
+    lines = [f"case {row.case}", window.name, shown, "", "right: view - original"]
+    for step, text in enumerate(lines):
+        page.figure.text(
+            _LEFT_IN / _WIDTH_IN,
+            (top - 0.2 * step) / page.height,
             text,
             color=_INK if step == 0 else _MUTED,
             fontsize=11 if step == 0 else 8.5,

@@ -29,8 +29,24 @@ tr.first td { border-top: 1px solid #bbb; }
 pre { background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem;
   line-height: 1.45; border-radius: 4px; white-space: pre-wrap; }
 details > summary { cursor: pointer; color: #0072b2; margin: .5rem 0; }
+table.prose td { white-space: normal; }
+.mark { font-weight: 600; padding: .05rem .5rem; border-radius: .7rem; white-space: nowrap; }
+.pass { background: #d9f0e3; color: #0b5132; } .warn { background: #fff1c9; color: #6b4a00; }
+.fail { background: #f9d8d4; color: #8a1509; } .none { background: #eee; color: #555; }
+p.verdict { font-size: 1.15rem; padding: .6rem 1rem; border-radius: 6px; font-weight: 600; }
+p.warning { border-left: 4px solid #e69f00; padding: .35rem .9rem; background: #fff9e8; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr));
+  gap: 0 2rem; }
+h3 { font-size: 1rem; margin: 1.1rem 0 .3rem; }
+ul { margin: .3rem 0; padding-left: 1.2rem; }
+figure { margin: 1rem 0; } figure img { border-radius: 6px; width: 100%; }
+.sign td { height: 2.6rem; min-width: 9rem; border: 1px solid #999; padding: .3rem .6rem; }
+.sign th { padding: .3rem .6rem; }
 footer { margin-top: 3rem; color: #777; font-size: .85rem; }
-@media print { body { margin: 0; max-width: none; } details { display: block; } }
+@page { size: A4; margin: 14mm; }
+@media print { body { margin: 0; max-width: none; font-size: 10pt; padding: 0; }
+  details { display: block; } .scroll { overflow: visible; } h2, h3 { break-after: avoid; }
+  tr, figure, .sign { break-inside: avoid; } * { print-color-adjust: exact; } }
 """
 
 
@@ -45,6 +61,19 @@ class Section:
 
     title: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word in a coloured field, such as a verdict in a table.
+
+    Attributes:
+        text: Plain text.
+        kind: ``pass``, ``warn``, ``fail`` or ``none``.
+    """
+
+    text: str
+    kind: str
 
 
 def page(*, title: str, lead: str, sections: Sequence[Section], footer: str) -> str:
@@ -111,14 +140,19 @@ def image(content: bytes, *, kind: str, description: str) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[object]], *, new_group: Sequence[int] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    new_group: Sequence[int] = (),
+    kind: str = "",
 ) -> str:
     """Return a table; numbers stand at the right.
 
     Args:
         header: Names of the columns.
-        rows: Cells; integers and floats count as numbers.
+        rows: Cells; integers and floats count as numbers, a `Mark` is coloured.
         new_group: Rows above which a line is drawn.
+        kind: CSS class: ``prose`` wraps long cells, ``sign`` leaves room to write.
 
     Returns:
         A ``table`` element that scrolls sideways on a narrow screen.
@@ -126,19 +160,45 @@ def table(
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     lines = []
     for position, row in enumerate(rows):
-        cells = "".join(
-            f'<td class="number">{escape(cell)}</td>'
-            if isinstance(cell, int | float)
-            else f"<td>{escape(cell)}</td>"
-            for cell in row
-        )
+        cells = "".join(_cell(cell) for cell in row)
         group = ' class="first"' if position in new_group else ""
         lines.append(f"<tr{group}>{cells}</tr>")
+    attribute = f' class="{escape(kind)}"' if kind else ""
     return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
+        f'<div class="scroll"><table{attribute}><thead><tr>{head}</tr></thead>\n<tbody>\n'
         + "\n".join(lines)
         + "\n</tbody></table></div>"
     )
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, Mark):
+        return f"<td>{mark(cell)}</td>"
+    kind = ' class="number"' if isinstance(cell, int | float) else ""
+    return f"<td{kind}>{escape(cell)}</td>"
+
+
+def mark(given: Mark) -> str:
+    """Return a word in a coloured field."""
+    return f'<span class="mark {escape(given.kind)}">{escape(given.text)}</span>'
+
+
+def bullets(texts: Sequence[str]) -> str:
+    """Return a list of texts; nothing of none."""
+    return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>" if texts else ""
+
+
+def columns(*parts: tuple[str, str]) -> str:
+    """Return parts side by side where the page is wide enough.
+
+    Args:
+        parts: Titles as plain text and bodies as HTML; empty bodies are left out.
+
+    Returns:
+        A ``div`` element.
+    """
+    shown = [f"<div><h3>{escape(title)}</h3>{body}</div>" for title, body in parts if body]
+    return f'<div class="columns">{"".join(shown)}</div>'
 
 
 def pairs(values: Mapping[str, object]) -> str:

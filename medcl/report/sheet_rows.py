@@ -1,7 +1,11 @@
-"""Rows of a contact sheet, drawn by the same code that feeds the network."""
+"""Rows of a contact sheet, drawn by the same code that feeds the network.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+All views of a row are put at one place, so that what a transform does can be told from where a
+crop happens to lie.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,105 +13,160 @@ from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
 from medcl.augment.pose import Pose
 from medcl.augment.transform import Parameters
-from medcl.augment.views import Drawn, Source, boxes, draw, render
-from medcl.report.contact_sheet import LUNG, SOFT_TISSUE, GreyWindow, SheetRow
-from medcl.shapes import ValidityMask, VolumeArray
+from medcl.augment.views import Drawn, Source, boxes, draw, render, render_labels
+from medcl.geometry.affine import transform_points
+from medcl.report.contact_sheet import Panel, SheetRow
+from medcl.report.grey_windows import default_windows
+from medcl.shapes import LabelMap, ValidityMask, Vector3, VolumeArray
 
-_Planes = tuple[np.ndarray, np.ndarray]
+_CORNERS = 8
+_UNITS = {"degrees": "°", "sd_hu": "HU", "offset_hu": "HU", "sigma_mm": "mm", "offset_mm": "mm"}
+_ONE_IS_NOTHING = {"zoom", "factor", "exponent", "fraction"}
 
 
-def default_windows(policy: Policy) -> tuple[GreyWindow, ...]:
-    """Return the fixed clinical windows of a modality.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Shown:
+    """A volume to be shown.
 
-    CT has soft tissue and lung; weighted MR the range of each volume; others the policy's window.
+    Attributes:
+        source: Its geometry and range.
+        array: Its voxels, ``(C, X, Y, Z)``; the first channel is shown.
+        validity: True where voxels were measured, or ``None``.
+        labels: Its label map, whose outline is drawn, or ``None``.
     """
-    if policy.modality == "CT":
-        return SOFT_TISSUE, LUNG
-    if isinstance(policy.window, FixedWindow):
-        unit = "SUV" if policy.modality == "PT" else ""
-        low, high = policy.window.low, policy.window.high
-        return (GreyWindow(name="window of the policy", low=low, high=high, unit=unit),)
-    return (GreyWindow(name="1st to 99th percentile", low=-1.0, high=1.0),)
+
+    source: Source
+    array: VolumeArray
+    validity: ValidityMask | None = None
+    labels: LabelMap | None = None
 
 
 def sheet_rows(
-    policy: Policy,
-    source: Source,
-    array: VolumeArray,
-    *,
-    case: int,
-    validity: ValidityMask | None = None,
-    seed: int = 0,
-    step: int = 0,
-    corners: bool = False,
+    policy: Policy, shown: Shown, *, case: int, seed: int = 0, draws: int = 16
 ) -> list[SheetRow]:
-    """Draw two views of a volume and return their middle planes, one row per window.
+    """Return the original, a typical, the extreme and the corner view of a volume, per window.
+
+    A view's change is its mean absolute difference from the original. Of so many random draws the
+    typical one has the median change and the extreme one the largest; the corner view is the one
+    with the largest change of eight draws at the ends of all ranges.
 
     Args:
         policy: How views are drawn.
-        source: Geometry and range of the volume.
-        array: Its voxels, ``(C, X, Y, Z)``; the first channel is shown.
+        shown: The volume.
         case: Number of the volume on the sheet, from 1.
-        validity: True where voxels were measured, or ``None``.
-        seed: Seed of the draw.
-        step: Step of the draw; another number gives other views.
-        corners: Draw the ends of all ranges.
+        seed: Seed of the draws.
+        draws: Random draws to choose from, at least 1.
 
     Returns:
-        Rows for `write_contact_sheet`.
+        Rows for `medcl.report.contact_sheet`.
     """
-    first, second = (
-        draw(policy, [source], seed=seed, step=step, view=view, corners=corners) for view in (0, 1)
+    random = [draw(policy, [shown.source], seed=seed, step=step, view=0) for step in range(draws)]
+    ends = [
+        draw(policy, [shown.source], seed=seed, step=step, view=0, corners=True)
+        for step in range(_CORNERS)
+    ]
+    place = _place(random[0], shown)
+    still = replace(random[0], poses=(Pose(place, np.eye(3)),), intensities={})
+    original = _picture(still, shown)
+    pictures = [_picture(_at(place, drawn), shown) for drawn in random]
+    order = np.argsort([_change(picture, original) for picture in pictures], kind="stable")
+    corners = [_picture(_at(place, drawn), shown) for drawn in ends]
+    last = int(np.argmax([_change(picture, original) for picture in corners]))
+    middle, most = int(order[(len(order) - 1) // 2]), int(order[-1])
+    depth = _depth(original)
+    chosen = (
+        ("typical draw", pictures[middle], random[middle]),
+        ("most extreme draw", pictures[most], random[most]),
+        ("corner of all ranges", corners[last], ends[last]),
     )
-    # The place of the first view, neither turned nor scaled nor changed.
-    still = replace(first, poses=(Pose(first.poses[0].centre_mm, np.eye(3)),), intensities={})
-    planes = [_middle(drawn, array, validity) for drawn in (still, first, second)]
-    note = ("corner draw" if corners else "random draw") + "\n" + _words(first.parameters[0])
+    views = tuple(
+        (name, replace(picture.panel(depth, drawn), note=_words(drawn.parameters[0])))
+        for name, picture, drawn in chosen
+    )
     return [
         SheetRow(
             case=case,
-            original=planes[0][0],
-            view_a=planes[1][0],
-            view_b=planes[2][0],
-            masks=(planes[0][1], planes[1][1], planes[2][1]),
+            original=original.panel(depth, still),
+            views=views,
             spacing_mm=policy.grid.spacing_mm[:2],
             window=window,
-            note=note,
         )
         for window in default_windows(policy)
     ]
 
 
-def _middle(drawn: Drawn, array: VolumeArray, validity: ValidityMask | None) -> _Planes:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """A rendered view: grey values, where they were measured, and its labels if there are any."""
+
+    grey: np.ndarray
+    mask: np.ndarray
+    labels: np.ndarray | None
+
+    def panel(self, depth: int, drawn: Drawn) -> Panel:
+        """Return the axial plane at a depth, in the unit of the volume."""
+        plane = self.grey[:, :, depth]
+        if isinstance(drawn.window, FixedWindow):
+            low, high = drawn.window.low, drawn.window.high
+            plane = (plane + 1) / 2 * (high - low) + low
+        outline = None if self.labels is None else self.labels[:, :, depth] > 0
+        return Panel(plane=plane, mask=self.mask[:, :, depth], outline=outline)
+
+
+def _place(drawn: Drawn, shown: Shown) -> Vector3:
+    """Return where all views are centred: at a label if there is one, else where one was drawn."""
+    if shown.labels is None or not shown.labels.any():
+        return np.asarray(drawn.poses[0].centre_mm)
+    voxels = np.argwhere(shown.labels > 0)
+    nearest = voxels[np.argmin(((voxels - voxels.mean(axis=0)) ** 2).sum(axis=1))]
+    return np.asarray(transform_points(shown.source.affine, nearest[None].astype(float))[0])
+
+
+def _at(place: Vector3, drawn: Drawn) -> Drawn:
+    return replace(drawn, poses=(replace(drawn.poses[0], centre_mm=place),))
+
+
+def _picture(drawn: Drawn, shown: Shown) -> _Picture:
     (box,) = boxes(drawn)
-    known = None if validity is None else [validity[box.slices]]
-    # Nobody marks lesions here: views that keep off them take them to be anywhere.
-    views, mask = render(drawn, [array[:, *box.slices]], known, [None])
-    middle = views.shape[-1] // 2
-    plane = views[0, 0, :, :, middle].numpy().astype(float)
-    if isinstance(drawn.window, FixedWindow):
-        low, high = drawn.window.low, drawn.window.high
-        plane = (plane + 1) / 2 * (high - low) + low
-    return plane, mask[0, 0, :, :, middle].numpy()
+    known = None if shown.validity is None else [shown.validity[box.slices]]
+    cut = None if shown.labels is None else shown.labels[box.slices].astype(np.int64)
+    lesions = None if cut is None else cut > 0
+    views, mask = render(drawn, [shown.array[:, *box.slices]], known, [lesions])
+    labels = None if cut is None else render_labels(drawn, [cut])[0].numpy()
+    return _Picture(views[0, 0].numpy().astype(float), mask[0, 0].numpy(), labels)
+
+
+def _change(picture: _Picture, original: _Picture) -> float:
+    both = picture.mask & original.mask
+    return float(np.abs(picture.grey - original.grey)[both].mean()) if both.any() else 0.0
+
+
+def _depth(original: _Picture) -> int:
+    """Return the plane with the largest labelled area, else the middle one inside the volume."""
+    if original.labels is not None and original.labels.any():
+        return int((original.labels > 0).sum(axis=(0, 1)).argmax())
+    area = original.mask.sum(axis=(0, 1))
+    full = np.flatnonzero(area >= 0.9 * area.max())
+    return int(full[np.argmin(np.abs(full - area.size // 2))])
 
 
 def _words(parameters: Mapping[str, Parameters]) -> str:
-    """Return what was drawn for a view, one transform per line, the unchanged ones left out."""
-    lines: Sequence[str] = [
-        f"a: {name.replace('_', ' ')} {value}"
+    """Return what was drawn for a view; transforms that change nothing are left out."""
+    parts: Iterator[Sequence[str]] = (
+        (name.replace("_", " "), value)
         for name, drawn in parameters.items()
         if (value := _value(name, drawn))
-    ]
-    return "\n".join(lines)
+    )
+    return ", ".join(" ".join(part) for part in parts)
 
 
 def _value(name: str, drawn: Parameters) -> str:
+    if not drawn:
+        return ""
     key, values = next(iter(drawn.items()))
-    units = {"degrees": " deg", "sd_hu": " HU", "offset_hu": " HU", "sigma_mm": " mm"}
-    if key in {"zoom", "factor", "exponent", "fraction"}:
-        return "" if values == (1.0,) else f"{values[0]:.3f}"
+    if key in _ONE_IS_NOTHING:
+        return "" if set(values) == {1.0} else f"{values[0]:.3f}"
     if key == "sign":
         return "yes" if values[0] < 0 else ""
-    size = float(np.linalg.norm(values))
-    shown = float(np.abs(values).sum()) if name.startswith("bias_field") else size
-    return f"{shown:.3g}{units.get(key, ' mm' if key == 'offset_mm' else '')}" if size > 0 else ""
+    size = float(np.abs(values).sum() if name.startswith("bias_field") else np.linalg.norm(values))
+    return f"{size:.3g} {_UNITS.get(key, '')}".strip() if size > 0 else ""

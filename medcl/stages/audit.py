@@ -1,6 +1,5 @@
-"""`medcl audit`: policy + store → measured safety report, contact sheet of views."""
+"""`medcl audit`: policy + store → measured safety report, a page to sign, pictures of views."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -10,89 +9,101 @@ from medcl.augment.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows
 from medcl.build.policies import policy_of, stored_modality
 from medcl.config.audit import AuditConfig
-from medcl.config.writing import plain, write
+from medcl.config.writing import write
+from medcl.encoders.delivery import Delivered, read_encoder
 from medcl.errors import PolicyError
 from medcl.evaluation.safety import Case, SafetyReport, audit_views
-from medcl.report.contact_sheet import write_contact_sheet
-from medcl.report.sheet_rows import sheet_rows
-from medcl.runtime.files import write_bytes, write_json
+from medcl.report.contact_sheet import sheet_png
+from medcl.report.sheet_rows import Shown, sheet_rows
 from medcl.runtime.seeds import derive_seed
+from medcl.shapes import LabelMap
+from medcl.stages.audit_learning import difficulty_of, encoder_content
+from medcl.stages.audit_papers import (
+    CONTACT_SHEET,
+    PAGE,
+    REPORT,
+    SENTENCES,
+    keep,
+    sentences,
+    settings_of,
+    track,
+)
+from medcl.stages.encoders import checksum, require_same_input
 from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder, content_digest
 from medcl.stages.summary import Figure, StageSummary, Table, Written
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import source_of
-from medcl.tracking.tracker import Tracker
 
-REPORT = "audit.json"
-SENTENCES = "audit.txt"
-CONTACT_SHEET = "contact_sheet.png"
+__all__ = ["CONTACT_SHEET", "PAGE", "REPORT", "SENTENCES", "run"]
 
 
 def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     """Check a policy against its task, then measure what its views do on real volumes.
 
     Args:
-        config: Settings.
+        config: Settings. With an encoder the folder's name gets the beginning of its checksum, so
+            that one settings file serves before and after pretraining.
         progress: Shows how far it is.
 
     Returns:
-        The measured figures and where the contact sheet is.
+        The measured figures and where the page is.
 
     Raises:
         PolicyError: The policy breaks what the task needs, by its contract or as measured, or a
-            control that must fail passed, so that the audit proves nothing.
+            control did not come out as it must, so that the audit proves nothing.
     """
     store = Store.open(config.store)
     policy = policy_of(config.policy)
-    require_safe(policy, TaskProfile(config.task))
-    rows = cohort_rows(store, config.cohort, modality=stored_modality(policy))
-    rows = _of_many_patients(rows, config.volumes, config.seed)
-    settings = {
-        name: value
-        for name, value in plain(config).items()
-        if name not in {"name", "store", "runs", "machine", "tracking"}
-    }
-    inputs = {"settings": settings, "volumes": content_digest(rows)}
-    run_folder = RunFolder.open(config.runs / config.name, stage="audit", inputs=inputs)
+    delivered = _encoder(config, policy)
+    if delivered is None:
+        require_safe(policy, TaskProfile(config.task))
+    every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
+    rows = _of_many_patients(every, config.volumes, config.seed)
+    inputs: dict[str, object] = {"settings": settings_of(config), "volumes": content_digest(rows)}
+    name = config.name
+    if config.encoder is not None:
+        inputs["encoder"] = checksum(config.encoder)
+        name = f"{name}-{checksum(config.encoder)[:8]}"
+    run_folder = RunFolder.open(config.runs / name, stage="audit", inputs=inputs)
     if (found := run_folder.finished()) is not None:
         note = "This audit is finished already; nothing was done."
-        return _summary(run_folder.folder, cast("dict[str, Figure]", found), note)
+        return _summary(run_folder.folder, cast("dict[str, Figure]", found), [note])
     write(config, run_folder.folder / "settings.yaml")
-    with progress.task("Reading", total=len(rows), unit="volumes") as advance:
-        cases = []
-        for row in rows:
-            cases.append(_case(store, row))
-            advance()
+    cases, labels = _read(store, config, rows, progress)
     with progress.task("Measuring", total=len(cases), unit="volumes") as advance:
         report = audit_views(policy, cases, draws=config.views_per_volume, seed=config.seed)
         advance(len(cases))
-    _keep(run_folder.folder, config, policy, cases, report)
+    matched = _of_many_patients(every, config.difficulty.volumes, config.seed)
+    difficulty = difficulty_of(config, policy, store=store, rows=matched, progress=progress)
+    content: dict[str, object] = {
+        **report.to_json(),
+        "task": config.task,
+        "policy": policy.to_json(),
+        "difficulty": difficulty.to_json() if difficulty else None,
+    }
+    if delivered is not None:
+        shown = _of_many_patients(every, config.probe.volumes, config.seed)
+        content["encoder"] = encoder_content(
+            config, delivered, policy, store=store, rows=shown, progress=progress
+        )
+    said = [*sentences(report), *([difficulty.sentence] if difficulty else [])]
+    keep(run_folder.folder, config, content, _sheets(config, policy, cases, labels), said)
+    track(run_folder.folder, config, content, fingerprint=run_folder.fingerprint)
     _require_sound(report)
-    figures = _figures(report)
-    _track(config, run_folder.folder, policy, figures)
+    figures = _figures(report, content)
     run_folder.finish(figures)
-    return _summary(run_folder.folder, figures, tables=[_table(report)])
+    notes = _notes(content)
+    return _summary(run_folder.folder, figures, notes, tables=[_table(report)])
 
 
-def sentences(report: SafetyReport) -> list[str]:
-    """Return what an audit found, as a report shows it."""
-    failing = [finding for finding in report.findings if finding.status == "fail"]
-    lines = [
-        f"Policy {report.policy_name} measured on {report.num_volumes} volumes of "
-        f"{report.num_patients} patients, {report.num_draws} random and {report.num_corners} "
-        f"extreme pairs of views each.",
-        f"{len(report.findings)} quantities measured, {len(failing)} beyond their limit; "
-        f"{sum(report.controls.values())} of {len(report.controls)} controls failed as they must.",
-    ]
-    lines += [
-        f"{finding.name.replace('_', ' ')}: mean {finding.mean:.3g}, worst {finding.worst:.3g} "
-        f"{finding.unit} (limit {finding.limit:.3g})."
-        for finding in report.findings
-        if finding.status != "pass"
-    ]
-    return lines
+def _encoder(config: AuditConfig, policy: Policy) -> Delivered | None:
+    if config.encoder is None:
+        return None
+    delivered = read_encoder(config.encoder)
+    require_same_input(delivered, policy)
+    return delivered
 
 
 def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[VolumeRow]:
@@ -106,47 +117,55 @@ def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[
     return [row for _, row in sorted(ranked, key=lambda pair: pair[0])[:count]]
 
 
-def _case(store: Store, row: VolumeRow) -> Case:
-    volume = store.read(row.key)
-    return Case(
-        source=source_of(row),
-        patient=row.patient_key,
-        array=volume.array.astype("float32"),
-        validity=volume.validity,
-    )
+def _read(
+    store: Store, config: AuditConfig, rows: Sequence[VolumeRow], progress: ProgressSink
+) -> tuple[list[Case], list[LabelMap | None]]:
+    """Return the volumes and, where a label set marks lesions, their label maps."""
+    marked = set()
+    if config.lesions is not None:
+        marked = {label.key for label in store.label_maps(config.lesions)}
+    cases, labels = [], []
+    with progress.task("Reading", total=len(rows), unit="volumes") as advance:
+        for row in rows:
+            volume = store.read(row.key)
+            has_map = config.lesions is not None and row.key in marked
+            labels.append(store.read_label_map(config.lesions, row.key) if has_map else None)
+            cases.append(
+                Case(
+                    source=source_of(row),
+                    patient=row.patient_key,
+                    array=volume.array.astype("float32"),
+                    validity=volume.validity,
+                )
+            )
+            advance(1)
+    return cases, labels
 
 
-def _keep(
-    folder: Path,
+def _sheets(
     config: AuditConfig,
     policy: Policy,
     cases: Sequence[Case],
-    report: SafetyReport,
-) -> None:
-    shown = [
-        row
-        for number, case in enumerate(cases[: config.contact_sheet.volumes], start=1)
-        for row in sheet_rows(
-            policy,
-            case.source,
-            case.array,
-            case=number,
-            validity=case.validity,
-            seed=config.seed,
+    labels: Sequence[LabelMap | None],
+) -> list[bytes]:
+    sheets = []
+    for number, (case, outlined) in enumerate(zip(cases, labels, strict=True), start=1):
+        if number > config.contact_sheet.volumes:
+            break
+        shown = Shown(source=case.source, array=case.array, validity=case.validity, labels=outlined)
+        rows = sheet_rows(
+            policy, shown, case=number, seed=config.seed, draws=config.contact_sheet.draws
         )
-    ]
-    write_contact_sheet(folder / CONTACT_SHEET, shown, title=f"Views of policy {policy.name}")
-    content = json.loads(json.dumps(report.to_json(), default=str))
-    write_json(folder / REPORT, {"task": config.task, "policy": policy.to_json(), **content})
-    write_bytes(folder / SENTENCES, "\n".join(sentences(report)).encode())
+        sheets.append(sheet_png(rows, title=f"Views of policy {policy.name}: case {number}"))
+    return sheets
 
 
 def _require_sound(report: SafetyReport) -> None:
-    passed = [name for name, failed in report.controls.items() if not failed]
-    if passed:
+    missed = [name for name, good in report.controls.items() if not good]
+    if missed:
         raise PolicyError(
-            f"An audit must catch every control; it missed {', '.join(passed)} and is void. "
-            f"More volumes or more views may be needed."
+            f"Every control of an audit must come out as it must; {', '.join(missed)} did not, and "
+            f"the audit is void. More volumes or more views may be needed."
         )
     failing = [finding for finding in report.findings if finding.status == "fail"]
     if failing:
@@ -154,20 +173,33 @@ def _require_sound(report: SafetyReport) -> None:
         raise PolicyError(
             f"Measured on {report.num_volumes} volumes, {len(failing)} quantities are beyond what "
             f"is safe, such as {worst.name}: worst {worst.worst:.3g} {worst.unit}, limit "
-            f"{worst.limit:.3g}. The contact sheet and audit.json show all of them."
+            f"{worst.limit:.3g}. {PAGE} and {REPORT} show all of them."
         )
 
 
-def _figures(report: SafetyReport) -> dict[str, Figure]:
-    return {
+def _figures(report: SafetyReport, content: dict[str, object]) -> dict[str, Figure]:
+    difficulty = cast("dict[str, Figure] | None", content["difficulty"])
+    figures: dict[str, Figure] = {
         "policy": report.policy_name,
         "policy_hash": report.policy_hash,
         "volumes": report.num_volumes,
         "patients": report.num_patients,
         "quantities": len(report.findings),
         "warnings": sum(finding.status == "warn" for finding in report.findings),
-        "controls_failed_as_they_must": sum(report.controls.values()),
+        "controls_as_they_must": sum(report.controls.values()),
+        "difficulty": difficulty["verdict"] if difficulty else None,
     }
+    if "encoder" in content:
+        encoder = cast("dict[str, list[str]]", content["encoder"])
+        figures["encoder_warnings"] = len(encoder["warnings"])
+    return figures
+
+
+def _notes(content: dict[str, object]) -> list[str]:
+    difficulty = cast("dict[str, str] | None", content["difficulty"])
+    encoder = cast("dict[str, list[str]]", content.get("encoder", {}))
+    few = "How hard the pairs are was not measured: that takes volumes of 4 patients or more."
+    return [difficulty["sentence"] if difficulty else few, *encoder.get("warnings", [])]
 
 
 def _table(report: SafetyReport) -> Table:
@@ -189,20 +221,12 @@ def _table(report: SafetyReport) -> Table:
     )
 
 
-def _track(config: AuditConfig, folder: Path, policy: Policy, figures: dict[str, Figure]) -> None:
-    if not config.tracking.enabled:
-        return
-    tracker = Tracker.open(config.runs, project=config.tracking.experiment)
-    experiment = tracker.experiment("audit")
-    run_id = tracker.create_run(experiment, config.name, {"medcl.kind": "audit"})
-    tracker.log(run_id, params={"policy": policy.to_json(), "found": figures})
-    for name in (CONTACT_SHEET, REPORT):
-        tracker.client.log_artifact(run_id, str(folder / name))
-    tracker.finish(run_id)
-
-
 def _summary(
-    folder: Path, figures: dict[str, Figure], *notes: str, tables: Sequence[Table] = ()
+    folder: Path,
+    figures: dict[str, Figure],
+    notes: Sequence[str],
+    *,
+    tables: Sequence[Table] = (),
 ) -> StageSummary:
     return StageSummary(
         stage="audit",
@@ -210,6 +234,7 @@ def _summary(
         notes=notes,
         tables=tables,
         written=[
+            Written("page", folder / PAGE),
             Written("contact sheet", folder / CONTACT_SHEET),
             Written("report", folder / REPORT),
         ],

@@ -1,0 +1,107 @@
+"""The parts of an audit that take an encoder: how hard pairs are, and what one has learnt."""
+
+from collections.abc import Sequence
+
+from medcl.augment.policy import Policy, check_policy
+from medcl.augment.tasks import TaskProfile
+from medcl.build.networks import method_of
+from medcl.config.audit import AuditConfig
+from medcl.config.objective import ProjectorConfig
+from medcl.encoders.delivery import Delivered
+from medcl.evaluation.difficulty import FEWEST_PATIENTS, Difficulty, measure_difficulty
+from medcl.evaluation.invariances import probe_invariances
+from medcl.runtime.devices import choose_device
+from medcl.stages.encoders import policy_of_encoder
+from medcl.stages.progress import ProgressSink
+from medcl.store.rows import VolumeRow
+from medcl.store.store import Store
+
+
+def difficulty_of(
+    config: AuditConfig,
+    policy: Policy,
+    *,
+    store: Store,
+    rows: Sequence[VolumeRow],
+    progress: ProgressSink,
+) -> Difficulty | None:
+    """Return how hard the pairs of a policy are, or ``None`` where the patients are too few.
+
+    Args:
+        config: Settings.
+        policy: How views are drawn.
+        store: Where the voxels are.
+        rows: Volumes of different patients.
+        progress: Shows how far it is.
+
+    Returns:
+        Figures and verdict.
+    """
+    if len({row.patient_key for row in rows}) < FEWEST_PATIENTS:
+        return None
+    method = method_of(
+        encoder=config.difficulty.encoder,
+        head=ProjectorConfig(),
+        objective=config.difficulty.objective,
+        in_channels=rows[0].num_channels,
+        seed=config.seed,
+    )
+    steps = config.difficulty.steps
+    with progress.task("Difficulty", total=max(steps, 1), unit="steps") as advance:
+        return measure_difficulty(
+            method,
+            policy,
+            store=store,
+            rows=rows,
+            steps=steps,
+            seed=config.seed,
+            device=choose_device(config.machine.device),
+            report=advance,
+        )
+
+
+def encoder_content(
+    config: AuditConfig,
+    delivered: Delivered,
+    policy: Policy,
+    *,
+    store: Store,
+    rows: Sequence[VolumeRow],
+    progress: ProgressSink,
+) -> dict[str, object]:
+    """Return what an encoder still tells, with a warning where its own views rule the task out.
+
+    Args:
+        config: Settings.
+        delivered: The encoder.
+        policy: Gives grid and window.
+        store: Where the voxels are.
+        rows: Volumes.
+        progress: Shows how far it is.
+
+    Returns:
+        JSON values.
+    """
+    task = TaskProfile(config.task)
+    with progress.task("Probing", total=len(rows), unit="volumes") as advance:
+        found = probe_invariances(
+            delivered.encoder,
+            policy,
+            store=store,
+            rows=rows,
+            task=task,
+            seed=config.seed,
+            device=choose_device(config.machine.device),
+            report=advance,
+        )
+    verdict = check_policy(policy_of_encoder(delivered), task)
+    codes = sorted({violation.code for violation in verdict.violations})
+    own = (
+        []
+        if verdict.is_safe
+        else [
+            f"The views this encoder was trained with are not safe for the task "
+            f"{task.value.replace('_', ' ')} ({', '.join(codes)}); finetune and study refuse it."
+        ]
+    )
+    return {**found.to_json(), "warnings": [*own, *found.warnings]}

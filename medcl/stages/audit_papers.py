@@ -1,0 +1,117 @@
+"""What an audit leaves: JSON, the page that is signed, pictures, sentences, a run in MLflow."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import medcl
+from medcl.augment.contract import CONTRACT_VERSION
+from medcl.config.audit import AuditConfig
+from medcl.config.writing import plain
+from medcl.evaluation.safety import SafetyReport
+from medcl.report.audit_page import Surroundings, audit_page
+from medcl.report.contact_sheet import stacked_png
+from medcl.runtime.files import write_bytes, write_json
+from medcl.tracking.audit_runs import AuditRun, log_audit
+from medcl.tracking.tracker import Tracker
+
+REPORT = "audit.json"
+PAGE = "audit.html"
+SENTENCES = "audit.txt"
+CONTACT_SHEET = "contact_sheet.png"
+
+_PLACES = {"name", "store", "runs", "machine", "tracking", "encoder"}
+
+Content = Mapping[str, Any]
+
+
+def settings_of(config: AuditConfig) -> dict[str, object]:
+    """Return the settings that decide the result: neither names nor places nor machines."""
+    return {name: value for name, value in plain(config).items() if name not in _PLACES}
+
+
+def sentences(report: SafetyReport) -> list[str]:
+    """Return what an audit found, as a report shows it."""
+    failing = [finding for finding in report.findings if finding.status == "fail"]
+    lines = [
+        f"Policy {report.policy_name} measured on {report.num_volumes} volumes of "
+        f"{report.num_patients} patients, {report.num_draws} random and {report.num_corners} "
+        f"extreme pairs of views each.",
+        f"{len(report.findings)} quantities measured, {len(failing)} beyond their limit; "
+        f"{sum(report.controls.values())} of {len(report.controls)} controls came out as they "
+        f"must.",
+    ]
+    lines += [
+        f"{finding.name.replace('_', ' ')}: mean {finding.mean:.3g}, worst {finding.worst:.3g} "
+        f"{finding.unit} (limit {finding.limit:.3g})."
+        for finding in report.findings
+        if finding.status != "pass"
+    ]
+    return lines
+
+
+def keep(
+    folder: Path,
+    config: AuditConfig,
+    content: Content,
+    sheets: Sequence[bytes],
+    said: Sequence[str],
+) -> None:
+    """Write everything into the folder of the run.
+
+    Args:
+        folder: Of the run.
+        config: Settings.
+        content: What was found; becomes ``audit.json``, and the page is made of what that holds.
+        sheets: One picture per case.
+        said: Sentences for a study's report.
+    """
+    stored: Content = json.loads(json.dumps(content, allow_nan=False))
+    encoder = " --encoder ENCODER" if "encoder" in stored else ""
+    given = Surroundings(
+        sheets=sheets,
+        settings=json.dumps(settings_of(config), indent=2, sort_keys=True),
+        commands=(f"medcl audit settings.yaml{encoder}",),
+        code=f"medcl {medcl.__version__}, contract version {CONTRACT_VERSION}",
+    )
+    write_json(folder / REPORT, stored)
+    write_bytes(folder / PAGE, audit_page(stored, given).encode())
+    write_bytes(folder / CONTACT_SHEET, stacked_png(sheets))
+    write_bytes(folder / SENTENCES, "\n".join(said).encode())
+
+
+def track(folder: Path, config: AuditConfig, content: Content, *, fingerprint: str) -> None:
+    """Show the audit in MLflow, where that is wanted.
+
+    Args:
+        folder: Of the run.
+        config: Settings.
+        content: What was found.
+        fingerprint: Of the inputs.
+    """
+    if not config.tracking.enabled:
+        return
+    verdict = "void" if content["is_void"] else "safe" if content["is_safe"] else "not safe"
+    audit = AuditRun(
+        name=folder.name,
+        fingerprint=fingerprint,
+        verdict=verdict,
+        params={**settings_of(config), "policy_hash": content["policy_hash"]},
+        metrics=_metrics(content),
+        files=[folder / name for name in (PAGE, REPORT, CONTACT_SHEET)],
+    )
+    log_audit(Tracker.open(config.runs, project=config.tracking.experiment), audit)
+
+
+def _metrics(content: Content) -> dict[str, float]:
+    found = {f"safety/{each['name']}_worst": each["worst"] for each in content["findings"]}
+    difficulty = content["difficulty"]
+    for name in ("untrained", "trained"):
+        if difficulty is not None and difficulty[name] is not None:
+            for figure in ("r_at_1", "mrr", "loss_position"):
+                found[f"difficulty/{name}_{figure}"] = difficulty[name][figure]
+    for probe in content["encoder"]["probes"] if "encoder" in content else ():
+        found[f"encoder/{probe['name']}"] = probe["value"]
+        found[f"encoder/{probe['name']}_untrained"] = probe["untrained"]
+    return found
