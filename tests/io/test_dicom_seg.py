@@ -66,8 +66,8 @@ def test_a_real_liver_is_where_highdicom_finds_it(test_data):
     )
     assert (labels == other[..., 0].transpose(2, 1, 0)).all()
     assert labels.sum() == 107_098
-    assert (volume.array[0][labels == 1].mean() > 0)
-    assert (volume.array[0].mean() < -300)
+    assert volume.array[0][labels == 1].mean() > 0
+    assert volume.array[0].mean() < -300
 
 
 @pytest.mark.parametrize("axes", ["axial", "sagittal", "coronal", "oblique"])
