@@ -11,17 +11,18 @@ from jaxtyping import Bool, Float64
 
 from medcl.io.refusal import ReasonCode, RefusedSeries
 
+Polygon = Float64[np.ndarray, "_ 2"]
+"""Corners in voxel coordinates; the last is joined to the first."""
+
 MAX_CROSSINGS = 2**22
 """Most crossings of the polygons of one plane with rows of voxels."""
 
-DECIMALS = 6
+DECIMALS = 4
 """Voxel coordinates are rounded to so many decimals, so that an edge drawn through voxel centres is
-one in spite of the arithmetic."""
+one in spite of the arithmetic and of the digits that a file keeps."""
 
 
-def fill(
-    polygons: Sequence[Float64[np.ndarray, "P 2"]], shape: tuple[int, int]
-) -> Bool[np.ndarray, "X Y"]:
+def fill(polygons: Sequence[Polygon], shape: tuple[int, int]) -> Bool[np.ndarray, "X Y"]:
     """Return which voxel centres lie inside polygons by the even-odd rule.
 
     Along each row of voxels, every crossing with an edge turns inside into outside and back. A

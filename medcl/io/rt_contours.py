@@ -8,12 +8,15 @@ from collections import defaultdict
 from collections.abc import Collection
 
 import numpy as np
+from jaxtyping import Float64
 from pydicom.dataset import Dataset
 
 from medcl.io.dicom_values import number, text
 from medcl.io.label_object import items, whole_number
 from medcl.io.refusal import ReasonCode, RefusedSeries
-from medcl.shapes import Points
+
+Outline = Float64[np.ndarray, "_ 3"]
+"""Points of one contour; contours differ in how many they have."""
 
 MAX_POINTS = 10_000_000
 """Most points of all contours that are drawn."""
@@ -30,7 +33,7 @@ def is_closed(contour: Dataset) -> bool:
     return _kind(contour) in _CLOSED
 
 
-def closed_contours(dataset: Dataset, rois: Collection[int]) -> dict[int, list[Points]]:
+def closed_contours(dataset: Dataset, rois: Collection[int]) -> dict[int, list[Outline]]:
     """Return the points of closed contours by ROI number, LPS+ mm; none where a ROI has none.
 
     Args:
@@ -46,7 +49,7 @@ def closed_contours(dataset: Dataset, rois: Collection[int]) -> dict[int, list[P
     """
     if "ROIContourSequence" not in dataset:
         raise RefusedSeries(ReasonCode.DECODE_FAILED, "A structure set without contours.")
-    found: dict[int, list[Points]] = defaultdict(list)
+    found: dict[int, list[Outline]] = defaultdict(list)
     num_left = MAX_POINTS
     for item in items(dataset, "ROIContourSequence"):
         roi = whole_number(item, "ReferencedROINumber")
@@ -60,7 +63,7 @@ def closed_contours(dataset: Dataset, rois: Collection[int]) -> dict[int, list[P
     return found
 
 
-def _points(contour: Dataset, num_left: int) -> Points:
+def _points(contour: Dataset, num_left: int) -> Outline:
     """Return the points of a contour.
 
     The text is read as it stands in the file: pydicom's own numbers take many times as long.

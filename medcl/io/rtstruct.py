@@ -21,8 +21,8 @@ from medcl.io.label_grid import LabelGrid
 from medcl.io.label_object import LabelObject, Segment, check_classes, code_of, items, whole_number
 from medcl.io.lps import flip_world
 from medcl.io.polygons import DECIMALS, fill
-from medcl.io.rt_contours import closed_contours, is_closed
-from medcl.shapes import Points, Vector3
+from medcl.io.rt_contours import Outline, closed_contours, is_closed
+from medcl.shapes import Vector3
 
 OFF_SLICE_FRACTION = 0.1
 """How far the points of a contour may lie off their slice, as a fraction of the distance between
@@ -137,7 +137,7 @@ def _frame_of_set(dataset: Dataset) -> str:
 
 
 def _by_plane(
-    outlines: Sequence[Points], shape: tuple[int, int, int], voxel_mm: Vector3
+    outlines: Sequence[Outline], shape: tuple[int, int, int], voxel_mm: Vector3
 ) -> tuple[int, dict[int, list[np.ndarray]]]:
     """Return the slice axis, and for each slice the outlines on it, without that axis.
 
@@ -169,7 +169,7 @@ def _by_plane(
 
 
 def _check_inside(
-    outlines: Sequence[Points], shape: tuple[int, int, int], voxel_mm: Vector3
+    outlines: Sequence[Outline], shape: tuple[int, int, int], voxel_mm: Vector3
 ) -> None:
     lowest = np.array([outline.min(axis=0) for outline in outlines])
     highest = np.array([outline.max(axis=0) for outline in outlines])
