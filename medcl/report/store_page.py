@@ -209,12 +209,12 @@ def _duplicates(groups: Sequence[NearDuplicates], draw: Draw) -> str:
     ]
     several = sum(group.num_patients > 1 for group in groups)
     said = [
-        f"{sum(len(group.rows) for group in groups)} volumes in {len(groups)} groups look alike. "
+        f"{sum(len(group.rows) for group in groups)} volumes look alike, groups: {len(groups)}. "
         f"With cohort.collapse_near_duplicates: true one of each group takes part."
     ]
     if several:
         said.append(
-            f"{several} groups reach over more than one patient: one patient may have two numbers."
+            f"Groups over more than one patient: {several}. One patient may have two numbers."
         )
     shown = "".join(
         f"<h3>Group {number}</h3>" + _cards(group.rows[:4], draw)

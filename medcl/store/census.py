@@ -24,6 +24,7 @@ class Breakdown(NamedTuple):
 
 
 _UNKNOWN = "unknown"
+_FACES = {"unknown": "may be there", "tool": "removed by a tool"}
 _MOST = 12
 _SPACING_EDGES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 _PLANE_EDGES_MM = (0.3, 0.5, 0.7, 0.9, 1.2, 2.0, 4.0)
@@ -47,12 +48,10 @@ def breakdowns(rows: Sequence[VolumeRow]) -> list[Breakdown]:
         "MR weighting": lambda row: row.technical.weighting if row.modality == "MR" else "",
         "CT kernel": lambda row: row.technical.kernel if row.modality == "CT" else "",
         "PET tracer": lambda row: row.technical.tracer if row.modality == "PT" else "",
-        "Contrast agent": lambda row: {True: "named", False: "none"}.get(
-            bool(row.technical.contrast) if row.technical.contrast is not None else None
-        ),
+        "Contrast agent": lambda row: _contrast(row.technical.contrast),
         "Who says where left is": lambda row: row.technical.orientation_source,
-        "Defacing of heads": lambda row: (
-            row.technical.defaced if row.technical.body_part == "head" else ""
+        "Faces of heads": lambda row: (
+            _FACES[row.technical.defaced] if row.technical.body_part == "head" else ""
         ),
     }
     found = [counted(title, (word(row) for row in rows)) for title, word in words.items()]
@@ -106,8 +105,8 @@ def counted(title: str, words: Iterable[str | None]) -> Breakdown:
 
 def histogram(
     title: str,
-    values: Sequence[float],
-    edges: Sequence[float],
+    values: Sequence[float] | Sequence[int],
+    edges: Sequence[float] | Sequence[int],
     *,
     whole: bool = False,
     unit: str = "volumes",
@@ -143,6 +142,10 @@ def histogram(
     used = [place for place, count in enumerate(counts) if count]
     shown = range(used[0], used[-1] + 1) if used else range(0)
     return Breakdown(title, unit, tuple((names[place], counts[place]) for place in shown))
+
+
+def _contrast(named: bool | None) -> str | None:
+    return None if named is None else "named" if named else "none"
 
 
 def _bound(bounds: QualityBounds, name: str) -> str:

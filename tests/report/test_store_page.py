@@ -66,7 +66,7 @@ def test_counts_are_by_modality_body_part_manufacturer_spacing_and_patient(store
     assert found["Manufacturer"] == {"siemens": 3, "unknown": 1}
     assert found["Distance between slices, mm"] == {"3 to 5": 4}
     assert found["Volumes per patient"] == {"1": 1, "2": 0, "3 to 4": 1}
-    assert found["Defacing of heads"] == {"unknown": 3}
+    assert found["Faces of heads"] == {"may be there": 3}
 
 
 def test_volumes_that_miss_usual_bounds_are_counted_by_bound(store):
@@ -77,7 +77,7 @@ def test_volumes_that_miss_usual_bounds_are_counted_by_bound(store):
 def test_the_page_says_what_was_refused_and_what_looks_alike(html):
     assert "LOCALIZER" in html
     assert "A scout image" in html
-    assert "2 volumes in 1 groups look alike" in html
+    assert "2 volumes look alike, groups: 1." in html
     assert "values are no HU" in html
 
 
