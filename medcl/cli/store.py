@@ -40,12 +40,22 @@ def list_rows(
             output.table(stage.as_table(rows))
 
 
-def show(store: StoreFolder, json: Json = False) -> None:
-    """What the store holds: counts by modality, spacing, label set, reason."""
-    from medcl.stages import store as stage
+def show(
+    store: StoreFolder,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write it as a page with pictures, too."),
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=0, help="Volumes shown on the page at most.")
+    ] = 36,
+    json: Json = False,
+) -> None:
+    """What the store holds: counts by kind, spacing, patient, quality, reason."""
+    from medcl.stages import store_show as stage
 
     with opened(json_wanted=json) as output:
-        output.finish(stage.show(store))
+        output.finish(stage.run(store, html=html, pictures=pictures))
 
 
 def verify(store: StoreFolder, json: Json = False) -> None:

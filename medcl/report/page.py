@@ -76,7 +76,9 @@ class Mark:
     kind: str
 
 
-def page(*, title: str, lead: str, sections: Sequence[Section], footer: str) -> str:
+def page(
+    *, title: str, lead: str, sections: Sequence[Section], footer: str, style: str = ""
+) -> str:
     """Return a whole HTML page under a policy that lets nothing in or out.
 
     Args:
@@ -84,6 +86,7 @@ def page(*, title: str, lead: str, sections: Sequence[Section], footer: str) -> 
         lead: One line below it.
         sections: In order; empty ones are left out.
         footer: Plain text.
+        style: More rules of CSS, for this kind of page.
 
     Returns:
         HTML.
@@ -92,7 +95,8 @@ def page(*, title: str, lead: str, sections: Sequence[Section], footer: str) -> 
         >>> "&lt;b&gt;" in page(title="<b>", lead="", sections=[], footer="")
         True
     """
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    rules = _STYLE + style
+    digest = base64.b64encode(hashlib.sha256(rules.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; "
         "form-action 'none'"
@@ -107,7 +111,7 @@ def page(*, title: str, lead: str, sections: Sequence[Section], footer: str) -> 
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="referrer" content="no-referrer">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{rules}</style>\n</head>\n<body>\n"
         f'<h1>{escape(title)}</h1>\n<p class="lead">{escape(lead)}</p>\n{body}\n'
         f"<footer>{escape(footer)}</footer>\n</body>\n</html>\n"
     )

@@ -140,7 +140,7 @@ def _serve(request: bytes) -> bytes:
         facts = [inspect_file(Path(path)) for path in asked["inspect"]]
         return json.dumps([facts_to_json(one) for one in facts]).encode()
     heads: list[dict[str, object]] = []
-    buffers: list[bytes] = []
+    buffers: list[bytes | memoryview] = []
     for outcome in read_job(job_from_json(asked["read"])):
         if isinstance(outcome, Refused):
             heads.append({"code": outcome.code, "detail": outcome.detail})

@@ -1,14 +1,12 @@
-"""`medcl store`: look at a store, re-hash it, write a volume back."""
+"""`medcl store`: list what a store holds, re-hash it, write a volume back."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medcl.errors import CorruptionError, InputError
-from medcl.geometry import affine as affines
 from medcl.stages.progress import ProgressSink
 from medcl.stages.summary import Figure, StageSummary, Table, Written
-from medcl.store.rows import Counts, VolumeRow
+from medcl.store.rows import Counts
 from medcl.store.store import Store
 
 Record = Mapping[str, object]
@@ -57,47 +55,6 @@ def as_table(records: Sequence[Record]) -> Table:
         return Table(("nothing",), ())
     columns = [name for name in records[0] if name != "affine"]
     return Table(columns, [[_cell(record[name]) for name in columns] for record in records])
-
-
-def show(folder: Path) -> StageSummary:
-    """Return what a store holds.
-
-    Args:
-        folder: Of a store.
-
-    Returns:
-        Counts by modality, spacing, orientation, label set and reason of refusal.
-    """
-    store = Store.open(folder)
-    rows, counts = store.rows(), store.counts()
-    patients = len({row.patient_key for row in rows})
-    return StageSummary(
-        stage="store show",
-        figures={
-            "volumes": len(rows),
-            "patients": patients,
-            "files_discovered": counts.discovered.files,
-            "files_accepted": counts.accepted.files,
-            "files_refused": counts.refused.files,
-            "digest": store.digest,
-        },
-        tables=[
-            Table(
-                ("volumes", "patients", "largest patient", "voxels"),
-                [(len(rows), patients, _most(rows), sum(_voxels(row) for row in rows))],
-            ),
-            _counted("Modality and unit", (f"{row.modality} in {row.unit}" for row in rows)),
-            _counted("Spacing in mm", (_spacing(row) for row in rows)),
-            _counted("Voxel axes", (affines.axis_codes(row.affine) for row in rows)),
-            Table(
-                ("label set", "kind", "volumes"),
-                [(one.name, one.kind, one.num_volumes) for one in store.label_sets()],
-                title="Labels",
-            ),
-            accounting(counts),
-        ],
-        next_command=f"medcl store list {folder}",
-    )
 
 
 def accounting(counts: Counts) -> Table:
@@ -166,20 +123,3 @@ def _cell(value: object) -> Figure:
     if isinstance(value, list):
         return " x ".join(f"{entry:g}" for entry in value)
     return value if isinstance(value, str | int | float) else str(value)
-
-
-def _counted(title: str, values: Iterable[str]) -> Table:
-    return Table((title, "volumes"), Counter(values).most_common(12))
-
-
-def _spacing(row: VolumeRow) -> str:
-    return " x ".join(f"{value:.3g}" for value in row.spacing_mm)
-
-
-def _voxels(row: VolumeRow) -> int:
-    x, y, z = row.shape
-    return x * y * z
-
-
-def _most(rows: Sequence[VolumeRow]) -> int:
-    return max(Counter(row.patient_key for row in rows).values(), default=0)

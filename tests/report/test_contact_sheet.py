@@ -10,7 +10,8 @@ from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import Policy
 from medcl.augment.refusable import HuOffset
 from medcl.augment.views import Source
-from medcl.report.contact_sheet import SOFT_TISSUE, SheetRow, contact_sheet, write_contact_sheet
+from medcl.report.contact_sheet import SheetRow, contact_sheet, write_contact_sheet
+from medcl.report.grey_windows import SOFT_TISSUE
 from medcl.report.sheet_rows import default_windows, sheet_rows
 
 GRID = ViewGrid(size_voxels=(40, 30, 20), spacing_mm=(2.0, 2.0, 3.0))
