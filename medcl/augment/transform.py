@@ -139,6 +139,7 @@ class Occlusion(Protocol):
     """
 
     kind: ClassVar[str]
+    cause: ClassVar[str]
 
     @property
     def probability(self) -> float:
