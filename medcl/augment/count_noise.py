@@ -42,6 +42,7 @@ class CountNoise:
     """
 
     kind: ClassVar[str] = "count_noise"
+    cause: ClassVar[str] = "shorter PET scan or less tracer"
     liver_cov: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -45,6 +45,7 @@ class Cutout:
     """
 
     kind: ClassVar[str] = "cutout"
+    cause: ClassVar[str] = "none: parts are covered, so that no single landmark is enough"
     fraction: tuple[float, float]
     edge_mm: float = 12.0
     off_lesion: bool = True

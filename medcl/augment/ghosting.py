@@ -38,6 +38,7 @@ class Ghosting:
     """
 
     kind: ClassVar[str] = "ghosting"
+    cause: ClassVar[str] = "pulse and breath during an MR scan"
     intensity: tuple[float, float]
     ghosts: tuple[float, float] = (2.0, 6.0)
     axis: Literal["x", "y", "z"] = "y"

@@ -36,6 +36,7 @@ class Gibbs:
     """
 
     kind: ClassVar[str] = "gibbs"
+    cause: ClassVar[str] = "smaller matrix of an MR scan, filled up with zeros"
     alpha: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -37,6 +37,7 @@ class KernelChange:
     """
 
     kind: ClassVar[str] = "kernel_change"
+    cause: ClassVar[str] = "another reconstruction kernel of the same raw data"
     high_band_gain: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

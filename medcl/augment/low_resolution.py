@@ -30,6 +30,7 @@ class LowResolution:
     """
 
     kind: ClassVar[str] = "low_resolution"
+    cause: ClassVar[str] = "smaller matrix over the same field of view"
     voxel_mm: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -33,6 +33,7 @@ class MonotoneMap:
     """
 
     kind: ClassVar[str] = "monotone_map"
+    cause: ClassVar[str] = "another sequence of the same contrast"
     slope: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

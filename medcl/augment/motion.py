@@ -37,6 +37,7 @@ class Motion:
     """
 
     kind: ClassVar[str] = "motion"
+    cause: ClassVar[str] = "patient moved once or twice during an MR scan"
     degrees: tuple[float, float]
     mm: tuple[float, float]
     axis: Literal["x", "y", "z"] = "y"

@@ -34,6 +34,7 @@ class PartialFov:
     """
 
     kind: ClassVar[str] = "partial_fov"
+    cause: ClassVar[str] = "shorter scan range or smaller reconstruction circle"
     length_fraction: tuple[float, float]
     lateral_mm: tuple[float, float]
     probability: float = 1.0

@@ -34,6 +34,7 @@ class RespiratoryBlur:
     """
 
     kind: ClassVar[str] = "respiratory_blur"
+    cause: ClassVar[str] = "free breathing during minutes of a PET scan"
     range_mm: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

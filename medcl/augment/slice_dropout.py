@@ -32,6 +32,7 @@ class SliceDropout:
     """
 
     kind: ClassVar[str] = "slice_dropout"
+    cause: ClassVar[str] = "single slices lost in transfer and interpolated"
     fraction: tuple[float, float]
     axis: Literal["x", "y", "z"] = "z"
     probability: float = 1.0

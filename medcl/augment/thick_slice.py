@@ -35,6 +35,7 @@ class ThickSlice:
     """
 
     kind: ClassVar[str] = "thick_slice"
+    cause: ClassVar[str] = "reconstruction in thicker slices"
     thickness_mm: tuple[float, float]
     axis: Literal["x", "y", "z"] = "z"
     probability: float = 1.0

@@ -130,6 +130,7 @@ class Occlusion(Protocol):
     """
 
     kind: ClassVar[str]
+    cause: ClassVar[str]
 
     @property
     def probability(self) -> float:

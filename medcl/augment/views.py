@@ -239,37 +239,50 @@ def render(
     values = torch.where(mask, values, FILL[drawn.modality])
     low = torch.tensor([source.low for source in drawn.sources], device=device)
     high = torch.tensor([source.high for source in drawn.sources], device=device)
-    marked = None if lesions is None else _lesions(drawn, lesions, device)
-    values, mask = _change(drawn, drawn.window.begin(values, low, high), mask, marked)
-    return torch.where(mask, drawn.window.finish(values), -1.0), mask
+    values = drawn.window.finish(_changed(drawn, drawn.window.begin(values, low, high), mask))
+    mask = _seen(drawn, mask, None if lesions is None else _lesions(drawn, lesions, device))
+    return torch.where(mask, values, -1.0), mask
 
 
-def _change(
-    drawn: Drawn, values: Views, measured: ViewMask, lesions: ViewMask | None
-) -> tuple[Views, ViewMask]:
-    """Return values changed in the order of the policy, and what of them is still seen."""
+def _changed(drawn: Drawn, values: Views, measured: ViewMask) -> Views:
+    """Return values changed in the order of the policy."""
+    for stream, (name, transform) in enumerate(drawn.intensities.items()):
+        parameters = _batched(drawn, name, values.device)
+        if parameters is None or isinstance(transform, OcclusionTransform):
+            continue
+        values = transform.apply(values, parameters, _setting(drawn, stream, measured, None))
+    return values
+
+
+def _seen(drawn: Drawn, measured: ViewMask, lesions: ViewMask | None) -> ViewMask:
+    """Return what is measured and not occluded."""
     mask = measured
     for stream, (name, transform) in enumerate(drawn.intensities.items()):
-        rows = [parameters[name] for parameters in drawn.parameters]
-        if all(row == transform.identity() for row in rows):
+        parameters = _batched(drawn, name, mask.device)
+        if parameters is None or not isinstance(transform, OcclusionTransform):
             continue
-        batched = {
-            key: torch.tensor([row[key] for row in rows], device=values.device) for key in rows[0]
-        }
-        setting = Setting(
-            spacing_mm=drawn.grid.spacing_mm,
-            seeds=drawn.seeds,
-            stream=stream,
-            modality=drawn.modality,
-            window=drawn.window,
-            measured=measured,
-            lesions=lesions,
-        )
-        if isinstance(transform, OcclusionTransform):
-            mask = transform.seen(mask, batched, setting)
-        else:
-            values = transform.apply(values, batched, setting)
-    return values, mask
+        mask = transform.seen(mask, parameters, _setting(drawn, stream, measured, lesions))
+    return mask
+
+
+def _batched(drawn: Drawn, name: str, device: torch.device) -> Mapping[str, torch.Tensor] | None:
+    """Return the parameters of a transform, a row per view; ``None`` where it changes none."""
+    rows = [parameters[name] for parameters in drawn.parameters]
+    if all(row == drawn.intensities[name].identity() for row in rows):
+        return None
+    return {key: torch.tensor([row[key] for row in rows], device=device) for key in rows[0]}
+
+
+def _setting(drawn: Drawn, stream: int, measured: ViewMask, lesions: ViewMask | None) -> Setting:
+    return Setting(
+        spacing_mm=drawn.grid.spacing_mm,
+        seeds=drawn.seeds,
+        stream=stream,
+        modality=drawn.modality,
+        window=drawn.window,
+        measured=measured,
+        lesions=lesions,
+    )
 
 
 def _lesions(drawn: Drawn, lesions: Sequence[np.ndarray | None], device: torch.device) -> ViewMask:

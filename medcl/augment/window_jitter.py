@@ -39,6 +39,7 @@ class WindowJitter:
     """
 
     kind: ClassVar[str] = "window_jitter"
+    cause: ClassVar[str] = "another display window of the same values"
     centre_hu: tuple[float, float] = (-10.0, 10.0)
     width: tuple[float, float] = (0.9, 1.1)
     probability: float = 1.0

@@ -91,6 +91,18 @@ def test_a_view_is_the_same_alone_and_in_any_batch(transform):
         assert torch.allclose(alone, together[part], atol=1e-5, rtol=1e-6)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
+def test_cpu_and_gpu_change_values_alike(transform):
+    views = torch.rand(2, 1, 24, 20, 30)
+    rows = [transform.draw(RandomChance(np.random.default_rng(seed))) for seed in range(2)]
+    here = transform.apply(views.clone(), batched(*rows), SETTING)
+    there = {name: rows.cuda() for name, rows in batched(*rows).items()}
+    on_gpu = transform.apply(views.cuda(), there, SETTING).cpu()
+    assert torch.allclose(here, on_gpu, atol=1e-3, rtol=1e-5)
+
+
 @pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.kind)
 def test_draws_stay_in_their_range(transform):
     for seed in range(50):
