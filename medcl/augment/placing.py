@@ -44,7 +44,7 @@ def draw_pose(chance: Chance, place: Place, move: Move) -> Pose:
     Returns:
         The pose.
     """
-    tried = []
+    tried: list[tuple[int, int, Pose]] = []
     for pose in _tried(chance, place, move):
         cut = _cuts(pose, place)
         if cut == 0 and _holds_body(pose, place):

@@ -7,8 +7,9 @@ from typing import cast
 
 from medcl.augment.policy import Policy, require_safe
 from medcl.augment.tasks import TaskProfile
+from medcl.augment.verdict import Verdict
 from medcl.build.cohorts import cohort_rows
-from medcl.build.policies import policy_of, stored_modality
+from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
 from medcl.config.audit import AuditConfig
 from medcl.config.writing import plain, write
 from medcl.errors import PolicyError
@@ -41,13 +42,19 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         The measured figures and where the contact sheet is.
 
     Raises:
-        PolicyError: The policy breaks what the task needs, by its contract or as measured, or a
-            control that must fail passed, so that the audit proves nothing.
+        PolicyError: The policy breaks what the task needs, by its contract or as measured; or
+            nobody can say whether it does; or a control that must fail passed, so that the audit
+            proves nothing.
     """
     store = Store.open(config.store)
     policy = policy_of(config.policy)
-    require_safe(policy, TaskProfile(config.task))
     rows = cohort_rows(store, config.cohort, modality=stored_modality(policy))
+    verdict = require_safe(
+        policy,
+        TaskProfile(config.task),
+        facts=facts_of(rows),
+        accepted=accepted_of(config.accept_unknown),
+    )
     rows = _of_many_patients(rows, config.volumes, config.seed)
     settings = {
         name: value
@@ -68,7 +75,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     with progress.task("Measuring", total=len(cases), unit="volumes") as advance:
         report = audit_views(policy, cases, draws=config.views_per_volume, seed=config.seed)
         advance(len(cases))
-    _keep(run_folder.folder, config, policy, cases, report)
+    _keep(run_folder.folder, config, policy, verdict, cases, report)
     _require_sound(report)
     figures = _figures(report)
     _track(config, run_folder.folder, policy, figures)
@@ -120,6 +127,7 @@ def _keep(
     folder: Path,
     config: AuditConfig,
     policy: Policy,
+    verdict: Verdict,
     cases: Sequence[Case],
     report: SafetyReport,
 ) -> None:
@@ -137,7 +145,8 @@ def _keep(
     ]
     write_contact_sheet(folder / CONTACT_SHEET, shown, title=f"Views of policy {policy.name}")
     content = json.loads(json.dumps(report.to_json(), default=str))
-    write_json(folder / REPORT, {"task": config.task, "policy": policy.to_json(), **content})
+    judged = {"task": config.task, "policy": policy.to_json(), "verdict": verdict.to_json()}
+    write_json(folder / REPORT, {**judged, **content})
     write_bytes(folder / SENTENCES, "\n".join(sentences(report)).encode())
 
 

@@ -1,10 +1,10 @@
-"""Batches of view pairs: drawn ahead, read by threads, rendered where training runs."""
+"""Batches of views: drawn ahead, read by threads, rendered where training runs."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -13,13 +13,13 @@ from medcl.augment.policy import Policy
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.methods.pairing import patient_ids
-from medcl.shapes import PatientIds, Views
+from medcl.shapes import PatientIds, Points, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import Content, read_boxes, source_of
 from medcl.training.sampler import PatientSampler
 
-NUM_VIEWS = 2
+NUM_GLOBAL_VIEWS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -29,20 +29,20 @@ class Batch:
     Attributes:
         step: Steps taken before.
         rows: Volumes of distinct patients.
-        drawn: Parameters of the first and of the second views.
+        drawn: Parameters of the first views, of the second ones, and of the local ones.
         contents: Per row, what each of its views needs.
     """
 
     step: int
     rows: list[VolumeRow]
-    drawn: tuple[Drawn, Drawn]
+    drawn: tuple[Drawn, ...]
     contents: list[list[Content]]
 
-    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds]:
-        """Return both views of each row and the ids of the patients, on a device."""
-        first, second = (self._render(view, device) for view in range(NUM_VIEWS))
+    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds, *tuple[Views, ...]]:
+        """Return both views of each row, the patients' ids, and the local views, on a device."""
+        first, second, *local = (self._render(view, device) for view in range(len(self.drawn)))
         ids = patient_ids([row.patient_key for row in self.rows])
-        return first, second, ids.to(device)
+        return first, second, ids.to(device), *local
 
     def _render(self, view: int, device: torch.device) -> Views:
         voxels = [content[view][0] for content in self.contents]
@@ -52,10 +52,10 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _DrawnPair:
-    """Both views of some rows, and per row the boxes they need."""
+class _DrawnViews:
+    """All views of some rows, and per row the boxes they need."""
 
-    drawn: tuple[Drawn, Drawn]
+    drawn: tuple[Drawn, ...]
     boxes: list[tuple[Box, ...]]
 
 
@@ -65,7 +65,7 @@ class _Pending:
 
     step: int
     rows: list[VolumeRow]
-    drawn: "Future[_DrawnPair]"
+    drawn: "Future[_DrawnViews]"
     jobs: list["Future[list[Content]]"]
 
     def result(self) -> Batch:
@@ -93,6 +93,7 @@ class BatchReader:
         seed: Of the views.
         workers: Threads.
         prefetch_steps: Batches read ahead.
+        lesions: By key of the volume, points of each of its lesions, where they are known.
     """
 
     store: Store
@@ -102,6 +103,7 @@ class BatchReader:
     seed: int
     workers: int
     prefetch_steps: int
+    lesions: Mapping[str, tuple[Points, ...]] = field(default_factory=dict)
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
@@ -133,14 +135,19 @@ class BatchReader:
         jobs = [pool.submit(self._read, drawn, place, row) for place, row in enumerate(rows)]
         return _Pending(step=step, rows=rows, drawn=drawn, jobs=jobs)
 
-    def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnPair:
-        sources = [source_of(row) for row in rows]
-        first, second = (
+    def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnViews:
+        sources = [source_of(row, self.lesions) for row in rows]
+        drawn = [
             views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
-            for view in range(NUM_VIEWS)
-        )
-        boxes = zip(views.boxes(first), views.boxes(second), strict=True)
-        return _DrawnPair(drawn=(first, second), boxes=list(boxes))
+            for view in range(NUM_GLOBAL_VIEWS)
+        ]
+        local = self.policy.local
+        drawn += [
+            views.draw_locals(self.policy, sources, seed=self.seed, step=step, number=number)
+            for number in range(0 if local is None else local.count)
+        ]
+        boxes = zip(*(views.boxes(each) for each in drawn), strict=True)
+        return _DrawnViews(drawn=tuple(drawn), boxes=list(boxes))
 
-    def _read(self, drawn: "Future[_DrawnPair]", place: int, row: VolumeRow) -> list[Content]:
+    def _read(self, drawn: "Future[_DrawnViews]", place: int, row: VolumeRow) -> list[Content]:
         return read_boxes(self.store, row.key, drawn.result().boxes[place])
