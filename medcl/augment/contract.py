@@ -55,10 +55,12 @@ class Claim:
         bound: Largest departure from the truth within one view, in `unit`; 0 means preserved
             exactly, ``None`` means broken.
         unit: Unit of the bound: HU, mm, deg, or a fraction.
+        has_evidence: Whether a test or a source stands behind it; a claim without one is UNKNOWN.
     """
 
     bound: float | None
     unit: str = ""
+    has_evidence: bool = True
 
 
 Contract = Mapping[Flag, Claim]
@@ -72,7 +74,7 @@ def bounded(bound: float, unit: str) -> Claim:
 
     Example:
         >>> bounded(3.0, "HU")
-        Claim(bound=3.0, unit='HU')
+        Claim(bound=3.0, unit='HU', has_evidence=True)
     """
     return Claim(abs(bound), unit)
 

@@ -60,7 +60,7 @@ def correspondence(
     world = first.world_of(places.reshape(-1, 3), grid)
     voxels = second.voxels_of(world, other).reshape(places.shape)
     last = np.asarray(other.size_voxels) - 0.5
-    return Correspondence(voxels, ((voxels >= -0.5) & (voxels <= last)).all(axis=-1))
+    return Correspondence(voxels, np.asarray(((voxels >= -0.5) & (voxels <= last)).all(axis=-1)))
 
 
 def correspondences(first: Drawn, second: Drawn, *, stride: int = 1) -> list[Correspondence]:

@@ -8,7 +8,7 @@ import numpy as np
 from medcl.augment.chance import Chance
 from medcl.augment.crop import LESION_KEPT, Crop
 from medcl.augment.grid import ViewGrid
-from medcl.augment.pose import Move, Pose, lattice, moved_pose, on_lattice, overlap
+from medcl.augment.pose import Move, Pose, moved_pose, on_lattice, overlap, spread_over
 from medcl.augment.source import Source
 from medcl.augment.transform import Linear
 from medcl.augment.warp import Warp
@@ -44,14 +44,14 @@ def draw_pose(chance: Chance, place: Place, move: Move) -> Pose:
     Returns:
         The pose.
     """
-    best = None
+    tried: list[tuple[int, int, Pose]] = []
     for pose in _tried(chance, place, move):
-        if _cuts(pose, place) == 0 and body_fraction(pose, place) >= place.crop.min_body_fraction:
+        cut = _cuts(pose, place)
+        if cut == 0 and _holds_body(pose, place):
             return pose
-        if best is None or _cuts(pose, place) <= _cuts(best, place):
-            best = pose
-    assert best is not None
-    return best
+        tried.append((cut, -len(tried), pose))
+    # The last of those that cut fewest lesions: it lies nearest to the middle.
+    return min(tried, key=lambda each: each[:2])[2]
 
 
 def draw_partner(chance: Chance, place: Place, move: Move, *, first: Pose) -> Pose:
@@ -131,7 +131,7 @@ def _corners(grid: ViewGrid) -> Points:
 def body_fraction(pose: Pose, place: Place) -> float:
     """Return the part of a view that lies in the body, or in the volume where that is unknown."""
     source = place.source
-    points = pose.world_of(lattice(place.grid), place.grid)
+    points = spread_over(pose, place.grid)
     voxels = transform_points(np.linalg.inv(source.affine), points)
     box = source.body
     low = np.zeros(3) if box is None else np.asarray(box.lower)
@@ -185,6 +185,11 @@ def _places(place: Place, linear: Linear) -> tuple[Vector3, Vector3]:
     half = _half_voxels(place, linear)
     ends = np.stack([low + half, high - half])
     return ends.min(axis=0), ends.max(axis=0)
+
+
+def _holds_body(pose: Pose, place: Place) -> bool:
+    least = place.crop.min_body_fraction
+    return least == 0 or body_fraction(pose, place) >= least
 
 
 def _cuts(pose: Pose, place: Place) -> int:

@@ -3,19 +3,26 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
 from medcl.augment.catalogue import Transform
 from medcl.augment.composition import find_violations
-from medcl.augment.contract import CONTRACT_VERSION, PolicyModality
+from medcl.augment.contract import CONTRACT_VERSION, Flag, PolicyModality
 from medcl.augment.crop import Crop
+from medcl.augment.data_facts import DataFacts, find_unknowns
 from medcl.augment.displacement import Displacement
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
 from medcl.augment.tasks import TaskProfile
 from medcl.augment.verdict import Verdict
 from medcl.errors import ConfigError, PolicyError
+
+Accepted = Mapping[Flag, str]
+"""Per flag, why somebody accepts that it is unknown."""
+
+NOTHING_ACCEPTED: Accepted = MappingProxyType({})
 
 _WINDOWS: tuple[type, ...] = (FixedWindow, PercentileWindow)
 
@@ -135,7 +142,13 @@ class Policy:
             raise ConfigError(f"A policy is not as it must be: {error}") from error
 
 
-def check_policy(policy: Policy, task: TaskProfile = TaskProfile.GENERIC) -> Verdict:
+def check_policy(
+    policy: Policy,
+    task: TaskProfile = TaskProfile.GENERIC,
+    *,
+    facts: DataFacts | None = None,
+    accepted: Accepted = NOTHING_ACCEPTED,
+) -> Verdict:
     """Return what a policy breaks that a task needs, in the worst case over all its draws.
 
     Both a single view and the difference between two views are checked, because a contrastive loss
@@ -144,9 +157,11 @@ def check_policy(policy: Policy, task: TaskProfile = TaskProfile.GENERIC) -> Ver
     Args:
         policy: The policy.
         task: What the encoder is for; ``generic`` where that is not known.
+        facts: Of the volumes it is used on; without them only the policy is judged.
+        accepted: Per flag, why its being unknown is accepted.
 
     Returns:
-        The verdict; it is safe where it holds no violation.
+        The verdict: PASS, FAIL with violations, or UNKNOWN with what is open.
 
     Example:
         >>> from medcl.augment.refusable import Flip
@@ -167,23 +182,49 @@ def check_policy(policy: Policy, task: TaskProfile = TaskProfile.GENERIC) -> Ver
         transforms=policy.named,
         task=task,
     )
-    return Verdict(task, tuple(violations))
+    unknowns = find_unknowns(
+        facts or DataFacts(), modality=policy.modality, transforms=policy.named, task=task
+    )
+    return Verdict(
+        task,
+        tuple(violations),
+        tuple(replace(each, justification=accepted.get(each.flag)) for each in unknowns),
+    )
 
 
-def require_safe(policy: Policy, task: TaskProfile = TaskProfile.GENERIC) -> None:
-    """Refuse a policy that breaks what a task needs.
+def require_safe(
+    policy: Policy,
+    task: TaskProfile = TaskProfile.GENERIC,
+    *,
+    facts: DataFacts | None = None,
+    accepted: Accepted = NOTHING_ACCEPTED,
+) -> Verdict:
+    """Refuse a policy that breaks what a task needs, or of which nobody can say that it does not.
 
     Args:
         policy: The policy.
         task: What the encoder is for.
+        facts: Of the volumes it is used on.
+        accepted: Per flag, why its being unknown is accepted.
+
+    Returns:
+        The verdict, with what was accepted.
 
     Raises:
-        PolicyError: With one sentence per violation: transform, parameter, found, allowed, code.
+        PolicyError: With one sentence per violation: transform, parameter, found, allowed, code;
+            or per flag that is unknown.
     """
-    verdict = check_policy(policy, task)
-    if not verdict.is_safe:
+    verdict = check_policy(policy, task, facts=facts, accepted=accepted)
+    if verdict.violations:
         sentences = " ".join(violation.sentence for violation in verdict.violations)
         raise PolicyError(f"The views of this policy are not safe for {task.value}: {sentences}")
+    if verdict.open:
+        sentences = " ".join(unknown.sentence for unknown in verdict.open)
+        raise PolicyError(
+            f"Whether the views of this policy are safe for {task.value} is UNKNOWN. {sentences} "
+            f"Whoever knows better writes it down: accept_unknown, with flag and justification."
+        )
+    return verdict
 
 
 def _plain(part: Transform | Normalisation) -> dict[str, object]:

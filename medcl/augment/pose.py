@@ -62,7 +62,8 @@ class Pose:
         shown = _inside(straight, grid, margin=-reach)
         # Only what lies near the sides may be drawn in or pushed out.
         near = _inside(straight, grid, margin=reach) & ~shown
-        shown[near] = _inside(inverse(self.warp, straight[near]), grid)
+        places = inverse(self.warp, straight[near], tolerance_voxels=1e-3)
+        shown[near] = _inside(places, grid)
         return shown
 
 
@@ -112,14 +113,17 @@ def overlap(first: Pose, second: Pose, grid: ViewGrid, other: ViewGrid | None = 
 
 def seen(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float:
     """Return the part of the first view that the second one shows too, on a lattice."""
-    return float(second.shows(first.world_of(lattice(grid), grid), other).mean())
+    return float(second.shows(spread_over(first, grid), other).mean())
 
 
-def lattice(grid: ViewGrid) -> Points:
-    """Return 10 x 10 x 10 points spread evenly over a view, in its voxels, shape ``(1000, 3)``."""
+def spread_over(pose: Pose, grid: ViewGrid) -> Points:
+    """Return the world points of a 10 x 10 x 10 lattice over a view, shape ``(1000, 3)``."""
     steps = (np.arange(_LATTICE) + 0.5) / _LATTICE
-    points = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    return np.asarray(points * np.asarray(grid.size_voxels) - 0.5)
+    x, y, z = (steps * size - 0.5 for size in grid.size_voxels)
+    points = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
+    if pose.warp is not None:
+        points = points + pose.warp.on_axes(x, y, z)
+    return affines.transform_points(pose.view_to_world(grid), points.reshape(-1, 3))
 
 
 def centre_pose(source: Source, grid: ViewGrid) -> Pose:

@@ -176,7 +176,7 @@ class HuOffset:
 
     Example:
         >>> HuOffset(offset_hu=(-50.0, 50.0)).contract("CT")[Flag.HU_CALIBRATION]
-        Claim(bound=50.0, unit='HU')
+        Claim(bound=50.0, unit='HU', has_evidence=True)
     """
 
     kind: ClassVar[str] = "hu_offset"

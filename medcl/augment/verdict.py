@@ -1,7 +1,8 @@
 """Verdicts: why a policy is refused, in codes and in sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from medcl.augment.contract import Flag
 from medcl.augment.tasks import TaskProfile
@@ -57,18 +58,73 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """A quantity that a task needs, and of which nobody can say that it survives.
+
+    Attributes:
+        flag: The quantity.
+        reason: What is not known.
+        justification: Why somebody takes responsibility for it; ``None`` where nobody does.
+    """
+
+    flag: Flag
+    reason: str
+    justification: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence."""
+        text = f"{self.flag.value} is UNKNOWN: {self.reason} ({CODES[self.flag]})"
+        return f"{text}." if self.justification is None else f"{text}, accepted."
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return flag, reason and justification."""
+        return {
+            "flag": self.flag.value,
+            "reason": self.reason,
+            "justification": self.justification,
+        }
+
+
+Outcome = Literal["PASS", "FAIL", "UNKNOWN"]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a policy is safe for a task.
 
     Attributes:
         task: The task.
         violations: Reasons to refuse; none if safe.
+        unknowns: What nobody can say, whether somebody accepts it or not.
     """
 
     task: TaskProfile
     violations: tuple[Violation, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """FAIL if something is broken, UNKNOWN if something is open and not accepted, else PASS."""
+        if self.violations:
+            return "FAIL"
+        return "UNKNOWN" if self.open else "PASS"
+
+    @property
+    def open(self) -> tuple[Unknown, ...]:
+        """What is not known and not accepted."""
+        return tuple(unknown for unknown in self.unknowns if unknown.justification is None)
 
     @property
     def is_safe(self) -> bool:
-        """Whether nothing is broken that the task needs."""
-        return not self.violations
+        """Whether nothing is broken or open that the task needs."""
+        return self.outcome == "PASS"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the outcome, its reasons, and what was accepted with which justification."""
+        return {
+            "task": self.task.value,
+            "outcome": self.outcome,
+            "violations": [asdict(violation) for violation in self.violations],
+            "unknown": [unknown.to_json() for unknown in self.unknowns],
+        }

@@ -10,6 +10,7 @@ from medcl.shapes import Points, Vector3
 
 Coefficients = Float64[np.ndarray, "3 KX KY KZ"]
 Slopes = Float64[np.ndarray, "P 3 3"]
+Axis = Float64[np.ndarray, "_"]
 Taps = Float64[np.ndarray, "P 4"]
 Shifts = Float[torch.Tensor, "3 X Y Z"]
 
@@ -36,6 +37,14 @@ class Warp:
     def reach_voxels(self) -> Vector3:
         """Largest displacement along each axis: a B-spline never leaves its coefficients' hull."""
         return np.asarray(np.abs(self.coefficients).max(axis=(1, 2, 3)))
+
+    def on_axes(self, x: Axis, y: Axis, z: Axis) -> Float64[np.ndarray, "X Y Z 3"]:
+        """Return the displacement at every point of a lattice along the view's axes, in voxels."""
+        weights = [self._weights(axis, number) for number, axis in enumerate((x, y, z))]
+        values = np.tensordot(weights[0], self.coefficients, axes=(1, 1))
+        values = np.tensordot(weights[1], values, axes=(1, 2))
+        values = np.tensordot(weights[2], values, axes=(1, 3))
+        return np.asarray(values.transpose(2, 1, 0, 3))
 
     def on_grid(self, shape: tuple[int, int, int], device: torch.device) -> Shifts:
         """Return the displacement of every voxel of the view, in view voxels."""
@@ -66,25 +75,27 @@ class Warp:
         place = (points - self.start_voxels) / self.step_voxels
         first = np.floor(place)
         fraction = place - first
-        around = [(0, 0)] + [(_TAPS, _TAPS)] * 3
-        padded = np.pad(self.coefficients, around)
+        padded = np.pad(np.moveaxis(self.coefficients, 0, -1), [(_TAPS, _TAPS)] * 3 + [(0, 0)])
+        sizes = padded.shape[:3]
         # The tap before the place; far outside all four lie in the padding.
-        lowest = [
-            np.clip(first[:, axis] - 1 + _TAPS, 0, padded.shape[1 + axis] - _TAPS).astype(int)
-            for axis in range(3)
-        ]
-        taps = np.arange(_TAPS)
-        x, y, z = (low[:, None] + taps for low in lowest)
-        near = padded[:, x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]]
-        values = [cubic_weights(fraction[:, axis]) for axis in range(3)]
-        steps = [cubic_slopes(fraction[:, axis]) for axis in range(3)]
-        shift = _sum(near, *values)
-        slope = [
-            _sum(near, *(steps[a] if a == axis else values[a] for a in range(3)))
-            / self.step_voxels[axis]
-            for axis in range(3)
-        ]
-        return shift, np.stack(slope, axis=-1)
+        lowest = np.clip(first - 1 + _TAPS, 0, np.array(sizes) - _TAPS).astype(int)
+        x, y, z = (lowest[:, axis, None] + np.arange(_TAPS) for axis in range(3))
+        flat = (x[:, :, None, None] * sizes[1] + y[:, None, :, None]) * sizes[2]
+        near = padded.reshape(-1, 3)[(flat + z[:, None, None, :]).reshape(len(points), _TAPS**3)]
+        value = [cubic_weights(fraction[:, axis]) for axis in range(3)]
+        slope = [cubic_slopes(fraction[:, axis]) / self.step_voxels[axis] for axis in range(3)]
+        x, y, z = value
+        weights = np.stack(
+            [
+                _outer(x, y, z),
+                _outer(slope[0], y, z),
+                _outer(x, slope[1], z),
+                _outer(x, y, slope[2]),
+            ],
+            axis=1,
+        )
+        found = weights @ near
+        return found[:, 0], found[:, 1:].transpose(0, 2, 1)
 
     def _weights(self, places: Float64[np.ndarray, "P"], axis: int) -> Float64[np.ndarray, "P K"]:
         """Return the weight of every control point at every place along one axis."""
@@ -160,9 +171,7 @@ def inverse(warp: Warp, targets: Points, *, tolerance_voxels: float = 1e-6) -> P
     return found
 
 
-def _sum(
-    near: Float64[np.ndarray, "3 P 4 4 4"], x: Taps, y: Taps, z: Taps
-) -> Float64[np.ndarray, "P 3"]:
-    along = np.einsum("cpijk,pk->cpij", near, z)
-    along = np.einsum("cpij,pj->cpi", along, y)
-    return np.asarray(np.einsum("cpi,pi->pc", along, x))
+def _outer(x: Taps, y: Taps, z: Taps) -> Float64[np.ndarray, "P 64"]:
+    return np.asarray(
+        (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).reshape(len(x), _TAPS**3)
+    )

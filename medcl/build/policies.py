@@ -1,8 +1,14 @@
-"""View policies and task profiles from their settings."""
+"""View policies, and what is known of the data they are used on, from settings and catalogue."""
 
+from collections.abc import Collection, Sequence
+
+from medcl.augment.contract import Flag
+from medcl.augment.data_facts import DataFacts
 from medcl.augment.policy import Policy
 from medcl.config.policy import PolicyConfig
+from medcl.config.unknown import AcceptUnknown
 from medcl.config.writing import plain
+from medcl.store.rows import VolumeRow
 from medcl.volume import Modality
 
 _STORED: dict[str, Modality] = {
@@ -39,3 +45,37 @@ def stored_modality(policy: Policy) -> Modality:
         CT, MR, PT or OT.
     """
     return _STORED[policy.modality]
+
+
+def accepted_of(settings: AcceptUnknown) -> dict[Flag, str]:
+    """Return why flags that are unknown are accepted."""
+    return {Flag(each.flag): each.justification for each in settings}
+
+
+def facts_of(rows: Sequence[VolumeRow], *, with_lesions: Collection[str] = ()) -> DataFacts:
+    """Return what the catalogue knows of volumes, in counts.
+
+    Args:
+        rows: The volumes.
+        with_lesions: Keys of those whose lesions are known.
+
+    Returns:
+        The facts. Files without any place in the patient, which have no unit either, do not say
+        how large a voxel is.
+    """
+    unsaid = [row for row in rows if row.technical.orientation_source in {None, "assumed"}]
+    return DataFacts(
+        volumes=len(rows),
+        unsaid_orientation=len(unsaid),
+        unsaid_spacing=sum(row.modality == "OT" for row in unsaid),
+        unsure_hounsfield=sum(_is_unsure(row) for row in rows),
+        unsure_suv=sum(row.modality == "PT" and row.unit != "SUVbw" for row in rows),
+        with_lesions=sum(row.key in with_lesions for row in rows),
+    )
+
+
+def _is_unsure(row: VolumeRow) -> bool:
+    """Return whether the values of a CT may be no HU; a scanner's word stands where none denies."""
+    if row.modality != "CT" or row.quality.hu_scale == "plausible":
+        return False
+    return row.quality.hu_scale == "shifted" or row.technical.orientation_source != "scanner"

@@ -12,6 +12,7 @@ from medcl.config.objective import NtXentConfig, ObjectiveConfig
 from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import TrackingConfig
+from medcl.config.unknown import AcceptUnknown
 
 
 class ContactSheetConfig(Section):
@@ -58,6 +59,8 @@ class AuditConfig(Section):
     """The policy to measure, or the path of its file"""
     task: Task = "generic"
     """What the encoder is for; generic is the strictest"""
+    accept_unknown: AcceptUnknown = ()
+    """Quantities that nobody can vouch for, each with a justification"""
     volumes: Count = 20
     """Volumes measured, of different patients where there are enough"""
     views_per_volume: Count = 4

@@ -11,6 +11,7 @@ from medcl.config.machine import MachineConfig
 from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Count, Name, Section, Seed
 from medcl.config.training import FinetuneSettings, ProbeConfig, TrackingConfig
+from medcl.config.unknown import AcceptUnknown
 
 Kind = Literal["classification", "segmentation"]
 Adaptation = Literal["probe", "frozen", "finetune"]
@@ -33,6 +34,8 @@ class FinetuneConfig(Section):
     """classification: one number per volume; segmentation: a label map per volume"""
     task: Task = "generic"
     """What the labels mean; the encoder's policy is checked against it"""
+    accept_unknown: AcceptUnknown = ()
+    """Quantities that nobody can vouch for, each with a justification"""
     test: TestConfig
     """Patients that the model is measured on"""
     num_labels: Count | None = None

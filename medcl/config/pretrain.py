@@ -9,6 +9,7 @@ from medcl.config.objective import NtXentConfig, ObjectiveConfig, ProjectorConfi
 from medcl.config.policy import PolicyConfig, Task
 from medcl.config.section import Name, Section
 from medcl.config.training import TrackingConfig, TrainingConfig
+from medcl.config.unknown import AcceptUnknown
 
 
 class PretrainConfig(Section):
@@ -28,6 +29,8 @@ class PretrainConfig(Section):
     """The view policy, or the path of its file"""
     task: Task = "generic"
     """What the encoder is for; generic is the strictest"""
+    accept_unknown: AcceptUnknown = ()
+    """Quantities that nobody can vouch for, each with a justification"""
     encoder: EncoderConfig
     """The network"""
     projector: ProjectorConfig = ProjectorConfig()

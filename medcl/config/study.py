@@ -19,6 +19,7 @@ from medcl.config.training import (
     ProbeConfig,
     TrackingConfig,
 )
+from medcl.config.unknown import AcceptUnknown
 
 InitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$", max_length=64)]
 
@@ -56,6 +57,8 @@ class StudyConfig(Section):
     """classification: one number per volume; segmentation: a label map per volume"""
     task: Task = "generic"
     """What the labels mean; the encoders' policies are checked against it"""
+    accept_unknown: AcceptUnknown = ()
+    """Quantities that nobody can vouch for, each with a justification"""
     test: TestConfig
     """Patients that every cell is measured on"""
     encoders: dict[InitName, Path] = Field(default_factory=dict)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from medcl.augment.policy import Policy, require_safe
+from medcl.augment.policy import Policy, check_policy, require_safe
 from medcl.augment.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows
-from medcl.build.policies import policy_of, stored_modality
+from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
 from medcl.config.audit import AuditConfig
 from medcl.config.writing import write
 from medcl.encoders.delivery import Delivered, read_encoder
@@ -51,15 +51,22 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         The measured figures and where the page is.
 
     Raises:
-        PolicyError: The policy breaks what the task needs, by its contract or as measured, or a
-            control did not come out as it must, so that the audit proves nothing.
+        PolicyError: The policy breaks what the task needs, by its contract or as measured; or
+            nobody can say whether it does; or a control did not come out as it must, so that the
+            audit proves nothing.
     """
     store = Store.open(config.store)
     policy = policy_of(config.policy)
     delivered = _encoder(config, policy)
-    if delivered is None:
-        require_safe(policy, TaskProfile(config.task))
     every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
+    # An encoder may be probed for what an unsafe policy taught it; the page says what is broken.
+    judge = require_safe if delivered is None else check_policy
+    verdict = judge(
+        policy,
+        TaskProfile(config.task),
+        facts=facts_of(every),
+        accepted=accepted_of(config.accept_unknown),
+    )
     rows = _of_many_patients(every, config.volumes, config.seed)
     inputs: dict[str, object] = {"settings": settings_of(config), "volumes": content_digest(rows)}
     name = config.name
@@ -81,6 +88,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         **report.to_json(),
         "task": config.task,
         "policy": policy.to_json(),
+        "verdict": verdict.to_json(),
         "difficulty": difficulty.to_json() if difficulty else None,
     }
     if delivered is not None:

@@ -1,14 +1,19 @@
 """A delivered encoder as stages take it up: read, checked against task and test patients."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from medcl.augment.data_facts import DataFacts
 from medcl.augment.policy import Policy, require_safe
 from medcl.augment.tasks import TaskProfile
+from medcl.build.policies import accepted_of, facts_of
+from medcl.config.unknown import AcceptConfig
 from medcl.encoders.delivery import Delivered, read_encoder
 from medcl.errors import CheckpointError, LeakageError
 from medcl.store.ledger import Ledger, check_no_leak
+from medcl.store.store import Store
+from medcl.study.split import Split
 
 
 def policy_of_encoder(delivered: Delivered) -> Policy:
@@ -36,7 +41,12 @@ def policy_of_encoder(delivered: Delivered) -> Policy:
 
 
 def take_up(
-    folder: Path, *, task: str, test_patients: Collection[str], key_fingerprint: str
+    folder: Path,
+    *,
+    task: str,
+    test_patients: Collection[str],
+    key_fingerprint: str,
+    accept_unknown: Sequence[AcceptConfig] = (),
 ) -> Delivered:
     """Read an encoder that shall be adapted to a task and tested on patients.
 
@@ -45,15 +55,23 @@ def take_up(
         task: Task profile of the labels.
         test_patients: Keys of all patients that are tested.
         key_fingerprint: Of the secret that made these keys.
+        accept_unknown: What is accepted of the data the encoder was trained on, for this task.
 
     Returns:
         The encoder.
 
     Raises:
+        PolicyError: Its views have taught it to ignore what the task is about, or nobody can say.
         LeakageError: It has seen some of the patients, or nobody knows whom it has seen.
     """
     delivered = read_encoder(folder)
-    require_safe(policy_of_encoder(delivered), TaskProfile(task))
+    facts = delivered.preprocessing.get("facts")
+    require_safe(
+        policy_of_encoder(delivered),
+        TaskProfile(task),
+        facts=DataFacts.from_json(facts if isinstance(facts, dict) else {}),
+        accepted=accepted_of(tuple(accept_unknown)),
+    )
     if delivered.ledger_json is None:
         raise LeakageError(
             "An encoder that is tested must bring its ledger of seen patients; this one has none, "
@@ -62,6 +80,28 @@ def take_up(
     ledger = Ledger.from_json(delivered.ledger_json)
     check_no_leak(ledger, test_patients, key_fingerprint=key_fingerprint)
     return delivered
+
+
+def require_safe_labelled(
+    policy: Policy,
+    *,
+    task: str,
+    store: Store,
+    split: Split,
+    accept_unknown: Sequence[AcceptConfig],
+) -> None:
+    """Refuse views for training with labels that break what these labels need.
+
+    Args:
+        policy: Of the views.
+        task: Task profile of the labels.
+        store: The catalogue.
+        split: Who is learnt from and who is tested.
+        accept_unknown: What is accepted of these volumes.
+    """
+    rows = [store.row(volume.key) for volume in (*split.train, *split.test)]
+    accepted = accepted_of(tuple(accept_unknown))
+    require_safe(policy, TaskProfile(task), facts=facts_of(rows), accepted=accepted)
 
 
 def require_same_input(delivered: Delivered, policy: Policy) -> None:

@@ -6,15 +6,13 @@ from typing import cast
 
 from safetensors.torch import save
 
-from medcl.augment.policy import require_safe
-from medcl.augment.tasks import TaskProfile
 from medcl.build.policies import policy_of
 from medcl.build.studies import bench_of, labelled_split
 from medcl.config.finetune import FinetuneConfig
 from medcl.config.writing import plain, write
 from medcl.encoders.interface import Encoder
 from medcl.runtime.files import write_bytes, write_json
-from medcl.stages.encoders import checksum, require_same_input, take_up
+from medcl.stages.encoders import checksum, require_safe_labelled, require_same_input, take_up
 from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder
 from medcl.stages.summary import Figure, StageSummary, Written
@@ -46,8 +44,14 @@ def run(config: FinetuneConfig, *, progress: ProgressSink) -> StageSummary:
         The metrics and where the model is.
     """
     store = Store.open(config.store)
-    require_safe(policy_of(config.policy), TaskProfile(config.task))
     split = labelled_split(store, config)
+    require_safe_labelled(
+        policy_of(config.policy),
+        task=config.task,
+        store=store,
+        split=split,
+        accept_unknown=config.accept_unknown,
+    )
     count = config.num_labels or len({volume.patient_key for volume in split.train})
     check_counts(split.train, [count])
     encoders = _encoders(config, store, split)
@@ -82,6 +86,7 @@ def _encoders(config: FinetuneConfig, store: Store, split: Split) -> Mapping[str
         task=config.task,
         test_patients={volume.patient_key for volume in split.test},
         key_fingerprint=store.key_fingerprint,
+        accept_unknown=config.accept_unknown,
     )
     require_same_input(delivered, policy_of(config.policy))
     return {INIT: delivered.encoder}

@@ -1,6 +1,6 @@
 """`medcl pretrain`: store + policy + method → encoder folder, tracked run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -9,7 +9,7 @@ from medcl.augment.policy import Policy, require_safe
 from medcl.augment.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows, held_out_patients
 from medcl.build.networks import method_of
-from medcl.build.policies import policy_of, stored_modality
+from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
 from medcl.build.recipes import machine_of, recipe_of
 from medcl.config.pretrain import PretrainConfig
 from medcl.config.writing import plain, write
@@ -24,6 +24,7 @@ from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.tracking.tracker import Tracker
 from medcl.tracking.training_runs import TrainingRun, log_training_run
+from medcl.training.cohort import Cohort
 from medcl.training.loop import PretrainResult, pretrain
 from medcl.training.progress import Progress
 
@@ -46,12 +47,13 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     """
     store = Store.open(config.store)
     policy = policy_of(config.policy)
-    require_safe(policy, TaskProfile(config.task))
     rows = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     held_out = held_out_patients(store, config.hold_out)
     rows = [row for row in rows if row.patient_key not in held_out]
     if not rows:
         raise InputError("All volumes of the cohort belong to held-out patients; none is left.")
+    facts, accepted = facts_of(rows), accepted_of(config.accept_unknown)
+    verdict = require_safe(policy, TaskProfile(config.task), facts=facts, accepted=accepted)
     inputs = {"settings": deciding(config), "volumes": content_digest(rows), "policy": policy.hash}
     if config.training.lesion_set is not None:
         store.label_maps(config.training.lesion_set)  # refuses a name that is none of a set of maps
@@ -72,8 +74,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         result = pretrain(
             method=method,
             policy=policy,
-            store=store,
-            rows=rows,
+            cohort=Cohort(store=store, rows=rows, verdict=verdict),
             folder=run_folder.folder,
             recipe=recipe_of(config.training),
             machine=machine_of(config.machine),
@@ -84,7 +85,13 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         notes = [f"Stopped after step {result.steps}; the same command goes on from there."]
         return _summary(run_folder.folder, figures, notes, is_finished=False)
     if is_first_process():
-        _deliver(run_folder.folder, config, method, policy, result, rows)
+        preprocessing = {
+            "policy": policy.to_json(),
+            "task": config.task,
+            "verdict": verdict.to_json(),
+            "facts": facts.to_json(),
+        }
+        _deliver(run_folder.folder, config, method, policy, preprocessing, result, rows)
         run_folder.finish(figures)
     return _summary(run_folder.folder, figures)
 
@@ -103,6 +110,7 @@ def _deliver(
     config: PretrainConfig,
     method: ContrastiveMethod,
     policy: Policy,
+    preprocessing: Mapping[str, object],
     result: PretrainResult,
     rows: Sequence[VolumeRow],
 ) -> None:
@@ -118,7 +126,7 @@ def _deliver(
     write_encoder(
         folder / ENCODER,
         method.encoder,
-        preprocessing={"policy": policy.to_json(), "task": config.task},
+        preprocessing=preprocessing,
         policy_hash=policy.hash,
         ledger_json=result.ledger_json,
         card=card,

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from pathlib import Path
 
-from medcl.augment.policy import Policy, require_safe
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.policy import Policy
 from medcl.build.policies import policy_of
 from medcl.build.studies import bench_of, labelled_split
 from medcl.config.study import StudyConfig
@@ -18,7 +17,7 @@ from medcl.errors import MedclError
 from medcl.fanout.executors import executor
 from medcl.runtime.files import write_json
 from medcl.stages import report
-from medcl.stages.encoders import checksum, require_same_input, take_up
+from medcl.stages.encoders import checksum, require_safe_labelled, require_same_input, take_up
 from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder
 from medcl.stages.summary import StageSummary
@@ -46,8 +45,14 @@ def run(config: StudyConfig, *, progress: ProgressSink) -> StageSummary:
     """
     store = Store.open(config.store)
     policy = policy_of(config.policy)
-    require_safe(policy, TaskProfile(config.task))
     split = labelled_split(store, config)
+    require_safe_labelled(
+        policy,
+        task=config.task,
+        store=store,
+        split=split,
+        accept_unknown=config.accept_unknown,
+    )
     check_counts(split.train, config.label_counts, min_per_class=config.min_per_class)
     _encoders(config, store, policy, split)
     folder = _opened(config, store, split)
@@ -109,6 +114,7 @@ def _encoders(
             task=config.task,
             test_patients=tested,
             key_fingerprint=store.key_fingerprint,
+            accept_unknown=config.accept_unknown,
         )
         require_same_input(delivered, policy)
         encoders[name] = delivered.encoder

@@ -1,11 +1,12 @@
 """From the catalogue to views: the geometry that views are drawn from, the voxels they need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from medcl.augment.source import Source
 from medcl.geometry.boxes import Box
+from medcl.shapes import Points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
@@ -13,11 +14,12 @@ Content = tuple[np.ndarray, np.ndarray | None]
 """Voxels ``(C, x, y, z)`` of a box in the volume's unit, and where they were measured."""
 
 
-def source_of(row: VolumeRow) -> Source:
+def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Points, ...]] | None = None) -> Source:
     """Return what drawing views needs to know about a volume.
 
     Args:
         row: The volume in the catalogue.
+        lesions: By key, voxel coordinates of points of each lesion, where they are known.
 
     Returns:
         Its geometry, and the 1 % and 99 % quantiles as its range.
@@ -28,6 +30,7 @@ def source_of(row: VolumeRow) -> Source:
         affine=row.affine,
         low=row.statistics.p01,
         high=row.statistics.p99,
+        lesions=() if lesions is None else lesions.get(row.key, ()),
     )
 
 

@@ -1,10 +1,10 @@
-"""Batches of view pairs: drawn ahead, read by threads, rendered where training runs."""
+"""Batches of views: drawn ahead, read by threads, rendered where training runs."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,13 +14,13 @@ from medcl.augment.policy import Policy
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.methods.pairing import patient_ids
-from medcl.shapes import PatientIds, Views
+from medcl.shapes import PatientIds, Points, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import Content, read_boxes, read_lesions, source_of
 from medcl.training.sampler import PatientSampler
 
-NUM_VIEWS = 2
+NUM_GLOBAL_VIEWS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Batch:
     Attributes:
         step: Steps taken before.
         rows: Volumes of distinct patients.
-        drawn: Parameters of the first and of the second views.
+        drawn: Parameters of the first views, of the second ones, and of the local ones.
         contents: Per row, what each of its views needs.
         lesions: Per row, where lesions are in each of its views, ``None`` if nobody marked them;
             ``None`` for the whole batch where no label set says so.
@@ -38,15 +38,15 @@ class Batch:
 
     step: int
     rows: list[VolumeRow]
-    drawn: tuple[Drawn, Drawn]
+    drawn: tuple[Drawn, ...]
     contents: list[list[Content]]
     lesions: list[list[np.ndarray] | None] | None = None
 
-    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds]:
-        """Return both views of each row and the ids of the patients, on a device."""
-        first, second = (self._render(view, device) for view in range(NUM_VIEWS))
+    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds, *tuple[Views, ...]]:
+        """Return both views of each row, the patients' ids, and the local views, on a device."""
+        first, second, *local = (self._render(view, device) for view in range(len(self.drawn)))
         ids = patient_ids([row.patient_key for row in self.rows])
-        return first, second, ids.to(device)
+        return first, second, ids.to(device), *local
 
     def _render(self, view: int, device: torch.device) -> Views:
         voxels = [content[view][0] for content in self.contents]
@@ -59,10 +59,10 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _DrawnPair:
-    """Both views of some rows, and per row the boxes they need."""
+class _DrawnViews:
+    """All views of some rows, and per row the boxes they need."""
 
-    drawn: tuple[Drawn, Drawn]
+    drawn: tuple[Drawn, ...]
     boxes: list[tuple[Box, ...]]
 
 
@@ -80,7 +80,7 @@ class _Pending:
 
     step: int
     rows: list[VolumeRow]
-    drawn: "Future[_DrawnPair]"
+    drawn: "Future[_DrawnViews]"
     jobs: list["Future[_Read]"]
     has_lesions: bool
 
@@ -112,6 +112,7 @@ class BatchReader:
         workers: Threads.
         prefetch_steps: Batches read ahead.
         lesion_set: Set of label maps that marks lesions, for views that keep off them.
+        lesions: By key of the volume, points of each of its lesions, where they are known.
     """
 
     store: Store
@@ -122,6 +123,7 @@ class BatchReader:
     workers: int
     prefetch_steps: int
     lesion_set: str | None = None
+    lesions: Mapping[str, tuple[Points, ...]] = field(default_factory=dict)
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
@@ -154,16 +156,21 @@ class BatchReader:
         has_lesions = self.lesion_set is not None
         return _Pending(step=step, rows=rows, drawn=drawn, jobs=jobs, has_lesions=has_lesions)
 
-    def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnPair:
-        sources = [source_of(row) for row in rows]
-        first, second = (
+    def _draw(self, rows: list[VolumeRow], step: int) -> _DrawnViews:
+        sources = [source_of(row, self.lesions) for row in rows]
+        drawn = [
             views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
-            for view in range(NUM_VIEWS)
-        )
-        boxes = zip(views.boxes(first), views.boxes(second), strict=True)
-        return _DrawnPair(drawn=(first, second), boxes=list(boxes))
+            for view in range(NUM_GLOBAL_VIEWS)
+        ]
+        local = self.policy.local
+        drawn += [
+            views.draw_locals(self.policy, sources, seed=self.seed, step=step, number=number)
+            for number in range(0 if local is None else local.count)
+        ]
+        boxes = zip(*(views.boxes(each) for each in drawn), strict=True)
+        return _DrawnViews(drawn=tuple(drawn), boxes=list(boxes))
 
-    def _read(self, drawn: "Future[_DrawnPair]", place: int, row: VolumeRow) -> _Read:
+    def _read(self, drawn: "Future[_DrawnViews]", place: int, row: VolumeRow) -> _Read:
         boxes = drawn.result().boxes[place]
         contents = read_boxes(self.store, row.key, boxes)
         if self.lesion_set is None:

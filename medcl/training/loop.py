@@ -1,4 +1,4 @@
-"""Pretraining: two views of each volume, one step, say how it goes, save now and then."""
+"""Pretraining: views of each volume, one step, say how it goes, save now and then."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from medcl.augment.policy import Policy
 from medcl.methods.contrastive import ContrastiveMethod
 from medcl.store.ledger import Ledger
 from medcl.store.rows import VolumeRow
-from medcl.store.store import Store
 from medcl.training import checkpoint as checkpoints
-from medcl.training.batches import NUM_VIEWS, BatchReader
+from medcl.training.batches import NUM_GLOBAL_VIEWS, BatchReader
 from medcl.training.checkpoint import Origin
+from medcl.training.cohort import Cohort
 from medcl.training.diary import Diary, checkpoint_folder
 from medcl.training.interrupt import stop_requests
 from medcl.training.machine import launch
@@ -55,8 +55,7 @@ def pretrain(
     *,
     method: ContrastiveMethod,
     policy: Policy,
-    store: Store,
-    rows: Sequence[VolumeRow],
+    cohort: Cohort,
     folder: Path,
     recipe: Recipe,
     machine: Machine | None = None,
@@ -70,8 +69,7 @@ def pretrain(
     Args:
         method: Encoder, projector, objective; trained in place.
         policy: How views are drawn.
-        store: Where the voxels are.
-        rows: Volumes to learn from.
+        cohort: Volumes to learn from.
         folder: Of this run; gets ``checkpoints/`` and ``events.jsonl``.
         recipe: What decides the result.
         machine: Where and how fast to run.
@@ -90,9 +88,10 @@ def pretrain(
     machine = machine or Machine()
     fabric = launch(machine)
     reader = BatchReader(
-        store=store,
+        store=cohort.store,
         policy=policy,
-        sampler=PatientSampler(rows, batch_size=recipe.batch_size, seed=recipe.seed),
+        lesions=cohort.lesions,
+        sampler=PatientSampler(cohort.rows, batch_size=recipe.batch_size, seed=recipe.seed),
         rows=share(fabric.global_rank, fabric.world_size, batch_size=recipe.batch_size),
         seed=recipe.seed,
         workers=machine.workers,
@@ -101,10 +100,10 @@ def pretrain(
     )
     saved = checkpoints.load_latest(checkpoint_folder(folder), device=torch.device("cpu"))
     origin = Origin(
-        settings=_settings(method, recipe),
-        catalogue_digest=_digest(rows),
+        settings=_settings(method, recipe, cohort),
+        catalogue_digest=_digest(cohort.rows),
         policy_hash=policy.hash,
-        ledger_json=saved.origin.ledger_json if saved else _ledger(store, rows).to_json(),
+        ledger_json=saved.origin.ledger_json if saved else _ledger(cohort).to_json(),
     )
     stepper = Stepper(method, recipe=recipe, origin=origin, fabric=fabric)
     if saved is not None:
@@ -139,13 +138,15 @@ def pretrain(
         done=done,
         resumed_from=saved.step if saved else None,
         ledger_json=origin.ledger_json,
+        views_per_volume=NUM_GLOBAL_VIEWS + (policy.local.count if policy.local else 0),
     )
 
 
-def _settings(method: ContrastiveMethod, recipe: Recipe) -> dict[str, object]:
-    """Return what decides the result, as JSON values."""
+def _settings(method: ContrastiveMethod, recipe: Recipe, cohort: Cohort) -> dict[str, object]:
+    """Return what decides the result, as JSON values, and who vouched for the views."""
     parts = {"encoder": method.encoder.description, "objective": repr(method.objective)}
-    return {**recipe.to_json(), **parts}
+    judged = {} if cohort.verdict is None else {"verdict": cohort.verdict.to_json()}
+    return {**recipe.to_json(), **parts, **judged}
 
 
 def _digest(rows: Sequence[VolumeRow]) -> str:
@@ -154,11 +155,11 @@ def _digest(rows: Sequence[VolumeRow]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _ledger(store: Store, rows: Sequence[VolumeRow]) -> Ledger:
+def _ledger(cohort: Cohort) -> Ledger:
     return Ledger.of(
-        sorted({row.patient_key for row in rows}),
-        key_fingerprint=store.key_fingerprint,
-        store_digest=store.digest,
+        sorted({row.patient_key for row in cohort.rows}),
+        key_fingerprint=cohort.store.key_fingerprint,
+        store_digest=cohort.store.digest,
     )
 
 
@@ -179,7 +180,13 @@ def _anyone(fabric: Fabric, is_set: bool) -> bool:
 
 
 def _result(
-    diary: Diary, recipe: Recipe, *, done: int, resumed_from: int | None, ledger_json: str
+    diary: Diary,
+    recipe: Recipe,
+    *,
+    done: int,
+    resumed_from: int | None,
+    ledger_json: str,
+    views_per_volume: int,
 ) -> PretrainResult:
     total, latest = diary.meter.total(), diary.latest
     metrics = {"loss": latest.loss, **latest.metrics} if latest else {}
@@ -189,7 +196,7 @@ def _result(
         resumed_from=resumed_from,
         metrics=metrics,
         seconds=total.seconds,
-        views_per_s=total.steps_per_s * recipe.batch_size * NUM_VIEWS,
+        views_per_s=total.steps_per_s * recipe.batch_size * views_per_volume,
         wait_share=total.wait_share,
         ledger_json=ledger_json,
     )

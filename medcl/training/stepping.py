@@ -45,9 +45,9 @@ class _Plain(nn.Module):
         self.method = method
 
     def forward(
-        self, views_a: Views, views_b: Views, ids: PatientIds
+        self, views_a: Views, views_b: Views, ids: PatientIds, *local: Views
     ) -> tuple[Scalar, dict[str, Scalar]]:
-        output = self.method(views_a, views_b, ids)
+        output = self.method(views_a, views_b, ids, *local)
         return output.loss, output.metrics
 
 

@@ -19,6 +19,7 @@ from medcl.encoders.residual import residual
 from medcl.methods.contrastive import ContrastiveMethod
 from medcl.objectives.nt_xent import NTXent
 from medcl.store.store import Store
+from medcl.training.cohort import Cohort
 from medcl.training.loop import pretrain
 from medcl.training.recipe import Machine, Recipe
 
@@ -55,8 +56,7 @@ def main(store, folder, *, dies_after=0, processes=1, dropout=0.0):
     pretrain(
         method=build_method(dropout=dropout),
         policy=build_policy(),
-        store=opened,
-        rows=opened.rows(),
+        cohort=Cohort(store=opened, rows=opened.rows()),
         folder=Path(folder),
         recipe=RECIPE,
         machine=Machine(

@@ -12,6 +12,7 @@ import torch
 from medcl.errors import CheckpointError, MedclError, RequestError
 from medcl.store.ledger import Ledger
 from medcl.training import checkpoint as checkpoints
+from medcl.training.cohort import Cohort
 from medcl.training.events import read_events
 from medcl.training.loop import pretrain
 from medcl.training.recipe import Machine
@@ -26,7 +27,8 @@ def run(store, policy, tmp_path):
     """Return a function that pretrains with small defaults."""
 
     def go(method, *, folder=tmp_path / "run", recipe=RECIPE, machine=MACHINE, **changes):
-        given = {"policy": policy, "store": store, "rows": store.rows(), **changes}
+        cohort = Cohort(store=store, rows=changes.pop("rows", store.rows()))
+        given = {"policy": policy, "cohort": cohort, **changes}
         return pretrain(method=method, folder=folder, recipe=recipe, machine=machine, **given)
 
     return go
