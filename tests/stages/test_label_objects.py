@@ -14,6 +14,7 @@ from medcl.geometry.affine import transform_points
 from medcl.ingest.identity import Keyring
 from medcl.ingest.outcome import Accepted
 from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.label_grid import Grid
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages import labels
 from medcl.stages.label_intake import LabelIntake
@@ -233,6 +234,46 @@ def test_a_damaged_object_is_refused_and_a_folder_without_any_too(add, archive, 
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="1 objects are refused"):
         add()
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file with some bits flipped, or a piece overwritten, lost or repeated."""
+    at, size = int(rng.integers(132, len(content))), int(rng.integers(1, 60))
+    match int(rng.integers(4)):
+        case 0:
+            return (
+                content[:at] + bytes([content[at] ^ 1 << int(rng.integers(8))]) + content[at + 1 :]
+            )
+        case 1:
+            return content[:at] + rng.bytes(4) + content[at + 4 :]
+        case 2:
+            return content[:at] + content[at + size :]
+        case _:
+            return content[:at] + content[at : at + size] + content[at:]
+
+
+def test_a_damaged_object_gives_a_whole_map_or_a_sentence(reader, store, archive, tmp_path):
+    (tmp_path / "labels").mkdir()
+    segmentation(tmp_path, archive / "axial", LIVER, SPLEEN)
+    structures = {"liver": box(1, 3, "1.2.3.4", store)}
+    paths = [tmp_path / "labels" / "a", tmp_path / "labels" / "b"]
+    write_structure_set(paths[1], structures)
+    row = row_of(store, "1.2.3.4")
+    rng, ends = np.random.default_rng(11), []
+    for content in [path.read_bytes() for path in paths for _ in range(60)]:
+        paths[0].write_bytes(damaged(content, rng))
+        try:
+            found = reader.describe(paths[0])
+            numbers = {} if found is None else {one.number: 1 for one in found.segments}
+            grid = Grid(shape=row.shape, affine=row.affine)
+            drawn = reader.draw([(paths[0], numbers)], grid, [1], later_covers_earlier=False)
+        except InputError as error:
+            ends.append(str(error).partition(":")[0])
+        else:
+            assert drawn.shape == SHAPE
+            assert set(np.unique(drawn)) <= {0, 1}
+    assert {"DECODE_FAILED", "PIXEL_TRUNCATED"} <= set(ends)
+    assert len(ends) < 120
 
 
 def test_an_object_that_needs_more_memory_than_it_may_costs_only_itself(archive, tmp_path):
