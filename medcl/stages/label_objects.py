@@ -113,7 +113,7 @@ def _place_all(
         try:
             chosen = choose(found.content, words)
             if not chosen.classes:
-                refused[found.number] = "None of its segments bears the name of a class."
+                refused[found.number] = "None of its drawn segments bears the name of a class."
                 continue
             row = volume_of(found, chosen, rows, intake, words)
         except InputError as error:
@@ -184,7 +184,10 @@ def _notes(labelled: Sequence[Sequence[_Placed]], words: ClassWords) -> list[str
         for objects in labelled
     )
     found = (
-        (left_out, f"{left_out} segments bear no name of a class and are left out."),
+        (
+            left_out,
+            f"{left_out} segments bear no name of a class, or were not drawn, and are left out.",
+        ),
         (ignored, f"{ignored} points and open contours enclose nothing and are left out."),
         (partial, f"{partial} of {len(labelled)} volumes lack some of the classes."),
     )

@@ -130,15 +130,22 @@ def box(low: int, high: int, uid: str, store: Store) -> list[np.ndarray]:
 
 def test_a_structure_set_becomes_the_map_of_its_series(add, store, tmp_path):
     structures = {"Liver": box(1, 3, "1.2.3.5", store), "note": box(3, 5, "1.2.3.5", store)}
+    structures["Spleen"] = []
     path = tmp_path / "labels" / "rs"
     write_structure_set(path, structures, series_uid="1.2.3.5", frame_uid="1.2.3.5.0")
     added = add()
     assert added.notes == [
-        "1 segments bear no name of a class and are left out.",
+        "2 segments bear no name of a class, or were not drawn, and are left out.",
         "1 of 1 volumes lack some of the classes.",
     ]
     labels = store.read_label_map("organs", row_of(store, "1.2.3.5").key)
     assert (np.argwhere(labels) == list(itertools.product((1, 2), (1, 2), (2, 3)))).all()
+
+
+def test_a_structure_that_was_not_drawn_does_not_make_a_map_of_background(add, tmp_path):
+    write_structure_set(tmp_path / "labels" / "rs", {"liver": []})
+    with pytest.raises(InputError, match="None of its drawn segments bears the name"):
+        add()
 
 
 def test_objects_of_one_volume_are_drawn_together(add, store, archive, tmp_path):
@@ -158,14 +165,16 @@ def test_a_structure_that_two_objects_draw_is_refused(add, archive, tmp_path):
         add()
 
 
-def test_an_object_of_an_unknown_series_is_refused_and_others_are_added(add, archive, tmp_path):
+def test_an_object_of_an_unknown_series_is_refused_and_others_are_added(
+    add, store, archive, tmp_path
+):
     segmentation(tmp_path, archive / "axial", LIVER, name="b")
-    write_structure_set(tmp_path / "labels" / "a", {"liver": []}, series_uid="9.9")
+    structures = {"liver": box(1, 3, "1.2.3.4", store)}
+    write_structure_set(tmp_path / "labels" / "a", structures, series_uid="9.9")
     added = add()
     assert added.num_volumes == 1
     assert added.refused == {
-        1: "An object must be drawn on a series of the store; it names 1 series, none of which is "
-        "there."
+        1: "An object must name a series of the store; none of the 1 that it names is there."
     }
 
 
@@ -198,7 +207,7 @@ def test_an_object_without_wanted_segments_leaves_its_volume_to_others(add, arch
     segmentation(tmp_path, archive / "axial", SPLEEN, name="b")
     added = add(parse_classes("liver=1"))
     assert added.num_volumes == 1
-    assert added.refused == {2: "None of its segments bears the name of a class."}
+    assert added.refused == {2: "None of its drawn segments bears the name of a class."}
 
 
 def test_segment_numbers_are_classes_where_they_agree(add, store, archive, tmp_path):
