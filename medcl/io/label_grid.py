@@ -63,7 +63,8 @@ class LabelGrid:
         self.grid = grid
         self._classes = [0, *dict.fromkeys(label for label in classes if label)]
         self._may_overlap = later_covers_earlier
-        self._layers = np.zeros(shape, np.min_scalar_type(len(self._classes) - 1))
+        # Slices lie across the last axis: in this order the voxels of one lie side by side in memory.
+        self._layers = np.zeros(shape, np.min_scalar_type(len(self._classes) - 1), order="F")
         self._has_clash: np.ndarray | None = None
         self._num_outside = 0
 
@@ -121,5 +122,5 @@ class LabelGrid:
         if not clash.any():
             return
         if self._has_clash is None:
-            self._has_clash = np.zeros(self._layers.shape, bool)
+            self._has_clash = np.zeros(self._layers.shape, bool, order="F")
         np.moveaxis(self._has_clash, axis, 0)[plane][place] |= clash

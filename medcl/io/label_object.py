@@ -55,6 +55,8 @@ class Segment:
         frame_of_reference: *Frame of Reference UID*, empty if absent.
         num_ignored: Contours that enclose nothing (points, open lines) and are left out of label
             maps; 0 in a segmentation.
+        is_empty: Whether it is a structure without a closed contour, as templates leave them: it
+            was not drawn, which does not say that it is not there.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Segment:
     meaning: str = ""
     frame_of_reference: str = ""
     num_ignored: int = 0
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)

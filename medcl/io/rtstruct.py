@@ -107,21 +107,20 @@ def _segments(dataset: Dataset) -> tuple[Segment, ...]:
         whole_number(item, "ReferencedROINumber"): code_of(item, "RTROIIdentificationCodeSequence")
         for item in items(dataset, "RTROIObservationsSequence")
     }
-    num_ignored = Counter(
-        whole_number(roi, "ReferencedROINumber")
-        for roi in items(dataset, "ROIContourSequence")
-        for contour in items(roi, "ContourSequence")
-        if not is_closed(contour)
-    )
+    counts = {True: Counter[int](), False: Counter[int]()}
+    for roi in items(dataset, "ROIContourSequence"):
+        for contour in items(roi, "ContourSequence"):
+            counts[is_closed(contour)][whole_number(roi, "ReferencedROINumber")] += 1
     frame = _frame_of_set(dataset)
     return tuple(
         Segment(
-            number=(roi := whole_number(item, "ROINumber")),
+            number=(number := whole_number(item, "ROINumber")),
             name=text(item, "ROIName"),
-            code=codes.get(roi, ("", ""))[0],
-            meaning=codes.get(roi, ("", ""))[1],
+            code=codes.get(number, ("", ""))[0],
+            meaning=codes.get(number, ("", ""))[1],
             frame_of_reference=text(item, "ReferencedFrameOfReferenceUID") or frame,
-            num_ignored=num_ignored[roi],
+            num_ignored=counts[False][number],
+            is_empty=not counts[True][number],
         )
         for item in items(dataset, "StructureSetROISequence")
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from medcl.errors import InputError
 from medcl.io.label_grid import Grid
+from medcl.shapes import LabelMap
 from medcl.stages.label_intake import LabelIntake
 from medcl.stages.label_places import SeriesBook, volume_of
 from medcl.stages.label_survey import FoundObject, Surveyed
@@ -69,10 +70,13 @@ def add_objects(surveyed: Surveyed, intake: LabelIntake, words: ClassWords) -> A
     with intake.progress.task("Drawing", total=len(placed), unit="maps") as advance:
         for key, objects in placed.items():
             try:
-                _draw(objects, intake, words, is_spoilt=key in spoilt)
+                labels, split = _drawn(objects, intake, words, is_spoilt=key in spoilt)
             except InputError as error:
                 refused.update(dict.fromkeys((one.found.number for one in objects), str(error)))
             else:
+                # A store that cannot be written to is no fault of one object: it ends the whole.
+                affine = objects[0].row.affine
+                intake.store.add_label_map(intake.name, key, labels, affine=affine, split=split)
                 labelled.append(objects)
             advance()
     if not labelled:
@@ -109,7 +113,7 @@ def _place_all(
         try:
             chosen = choose(found.content, words)
             if not chosen.classes:
-                refused[found.number] = "None of its segments bears the name of a class."
+                refused[found.number] = "None of its drawn segments bears the name of a class."
                 continue
             row = volume_of(found, chosen, rows, intake, words)
         except InputError as error:
@@ -134,9 +138,14 @@ def _require_objects(surveyed: Surveyed, intake: LabelIntake) -> None:
         )
 
 
-def _draw(
+def _drawn(
     objects: Sequence[_Placed], intake: LabelIntake, words: ClassWords, *, is_spoilt: bool
-) -> None:
+) -> tuple[LabelMap, str | None]:
+    """Return the label map of a volume and its split.
+
+    Raises:
+        InputError: Objects are refused, draw the same twice, or do not fit.
+    """
     row = objects[0].row
     if is_spoilt:
         raise InputError("Another object of this volume is refused; a map of the rest would lie.")
@@ -157,7 +166,7 @@ def _draw(
         words.order(label for one in objects for label in one.chosen.classes.values()),
         later_covers_earlier=words.later_covers_earlier,
     )
-    intake.store.add_label_map(intake.name, row.key, labels, affine=row.affine, split=splits.pop())
+    return labels, splits.pop()
 
 
 def _notes(labelled: Sequence[Sequence[_Placed]], words: ClassWords) -> list[str]:
@@ -175,7 +184,10 @@ def _notes(labelled: Sequence[Sequence[_Placed]], words: ClassWords) -> list[str
         for objects in labelled
     )
     found = (
-        (left_out, f"{left_out} segments bear no name of a class and are left out."),
+        (
+            left_out,
+            f"{left_out} segments bear no name of a class, or were not drawn, and are left out.",
+        ),
         (ignored, f"{ignored} points and open contours enclose nothing and are left out."),
         (partial, f"{partial} of {len(labelled)} volumes lack some of the classes."),
     )

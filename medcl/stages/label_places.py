@@ -57,8 +57,8 @@ def volume_of(
     """
     if not rows:
         raise InputError(
-            f"An object must be drawn on a series of the store; it names "
-            f"{len(found.content.series_uids)} series, none of which is there."
+            f"An object must name a series of the store; none of the "
+            f"{len(found.content.series_uids)} that it names is there."
         )
     fitting = _in_frame(found.content, chosen, rows, intake)
     if len(fitting) > 1:

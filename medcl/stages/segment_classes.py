@@ -84,7 +84,8 @@ def choose(found: LabelObject, words: ClassWords) -> Chosen:
     """Return what of an object is drawn.
 
     A segment is chosen by its name, the meaning of its code, its code (``SCT:10200004``) or the
-    code's value alone; case, underscores and dashes do not count.
+    code's value alone; case, underscores and dashes do not count. One that was not drawn is left
+    out.
 
     Args:
         found: The object.
@@ -104,12 +105,13 @@ def choose(found: LabelObject, words: ClassWords) -> Chosen:
         >>> choose(found, parse_classes("sct:10200004=2")).classes
         {3: 2}
     """
+    drawn = [segment for segment in found.segments if not segment.is_empty]
     if not words.classes:
-        numbers = [segment.number for segment in found.segments]
+        numbers = [segment.number for segment in drawn]
         return Chosen({number: number for number in numbers}, frozenset(map(str, numbers)))
     classes: dict[int, int] = {}
     used: set[str] = set()
-    for segment in found.segments:
+    for segment in drawn:
         fitting = words.classes.keys() & _words_of(segment)
         wanted = {words.classes[word] for word in fitting}
         if len(wanted) > 1:

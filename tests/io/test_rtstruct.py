@@ -160,6 +160,12 @@ def test_points_and_open_contours_are_counted_and_left_out(grid, tmp_path):
     assert drawn(path, grid).sum() == 25
 
 
+def test_a_structure_without_a_closed_contour_is_empty(grid, tmp_path):
+    structures = {"a": [on_slice(grid, square(2.5, 7.5), 3)], "b": []}
+    found = describe(write_structure_set(tmp_path / "rs", structures))
+    assert [one.is_empty for one in found.segments] == [False, True]
+
+
 def test_overlapping_structures_are_refused_unless_their_order_is_given(grid, tmp_path):
     tumour, organ = [on_slice(grid, square(6.5, 9.5), 3)], [on_slice(grid, square(2.5, 20.5), 3)]
     path = write_structure_set(tmp_path / "rs", {"tumour": tumour, "organ": organ})
