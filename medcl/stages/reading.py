@@ -24,6 +24,7 @@ from medcl.ingest.jobs import Job
 from medcl.ingest.outcome import Refused
 from medcl.ingest.reading import read_job, refused_job
 from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job_to_json
+from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildDied, ChildLimits, Confined, run_guard
 from medcl.store.columns import cells_of, row_of
@@ -164,4 +165,5 @@ def _serve(request: bytes) -> bytes:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    run_guard(_serve, sys.argv[1:])
+    with quiet():
+        run_guard(_serve, sys.argv[1:])
