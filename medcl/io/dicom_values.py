@@ -5,6 +5,7 @@ from functools import cache
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 _LONGEST_TEXT = 1024
 _tag = cache(tag_for_keyword)
@@ -16,9 +17,13 @@ def words(elements: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def text(elements: Dataset, keyword: str | int) -> str:
-    """Return an element as trimmed text, values joined by a backslash, or empty text."""
+    """Return an element as trimmed text, values joined by a backslash, or empty text.
+
+    A damaged file may say that any element is a sequence. It counts as absent: written out it
+    would be all that is nested in it, which may take hours, fail, or be a name.
+    """
     value = _value(elements, keyword)
-    if value is None:
+    if value is None or isinstance(value, Sequence):
         return ""
     if isinstance(value, bytes):
         return value[:_LONGEST_TEXT].hex()

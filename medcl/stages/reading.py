@@ -22,6 +22,7 @@ from medcl.ingest.jobs import Job
 from medcl.ingest.outcome import Refused
 from medcl.ingest.reading import read_job, refused_job
 from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job_to_json
+from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildDied, ChildLimits, run_guard
 from medcl.stages.reader_processes import lent
@@ -160,4 +161,5 @@ def _serve(request: bytes) -> bytes:
 
 if __name__ == "__main__":
     os.umask(0o077)
-    run_guard(_serve, sys.argv[1:])
+    with quiet():
+        run_guard(_serve, sys.argv[1:])

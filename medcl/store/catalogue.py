@@ -79,14 +79,19 @@ class Catalogue:
         self._writer: sqlite3.Connection | None = None
 
     def make(self, *, key_fingerprint: str) -> None:
-        """Write an empty catalogue."""
+        """Write an empty catalogue, all of it into the one file.
+
+        The log is switched on last: what still stands in a log when the disk is full is left there
+        without a word by the connection's end.
+        """
         with _as_sentence(), sqlite3.connect(self._path) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
             for statement in _SCHEMA:
                 verb, kind, rest = statement.split(" ", 2)
                 connection.execute(f"{verb} {kind} IF NOT EXISTS {rest}")
             facts = {"schema_version": str(SCHEMA_VERSION), "key_fingerprint": key_fingerprint}
             connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", facts.items())
+            connection.commit()
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
 
     def facts(self) -> dict[str, str]:

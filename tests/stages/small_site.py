@@ -1,5 +1,10 @@
 """A small hospital's folder, its settings, and the command that works on it."""
 
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +12,7 @@ import pytest
 
 from medcl.cli.main import main
 from pipelines.synthetic_hospital.archive import HospitalSummary, write_hospital
+from tests.stages import canaries
 
 POLICY = """
   name: small_ct
@@ -53,6 +59,30 @@ def medcl(*words: str) -> int:
     return int(stopped.value.code or 0)
 
 
+@contextmanager
+def on_record(folder: Path) -> Iterator[None]:
+    """Keep all that commands print, log or put into the folder for temporary files."""
+    temporary, before = folder / "temporary", (os.environ.get("TMPDIR"), tempfile.tempdir)
+    temporary.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    handler, root = logging.FileHandler(folder / "log.txt"), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with (folder / "terminal.txt").open("a") as said:
+            with redirect_stdout(said), redirect_stderr(said):
+                yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
+        os.environ.pop("TMPDIR")
+        if before[0] is not None:
+            os.environ["TMPDIR"] = before[0]
+        tempfile.tempdir = before[1]
+
+
 PRETRAIN = """
 hold_out: {label_set: horseshoe, test: {fraction: 0.4, seed: 0}}
 encoder: {name: residual, width: 8}
@@ -77,9 +107,11 @@ bootstrap: {resamples: 200}
 """
 
 
-def small_site(folder: Path) -> Site:
-    """Write a hospital and bring it into a store under a new secret."""
+def small_site(folder: Path, *, with_canaries: bool = False) -> Site:
+    """Write a hospital, full of canaries if asked to, and bring it into a store."""
     site = Site(folder, write_hospital(folder, patients=24, seed=3))
+    if with_canaries:
+        assert canaries.plant(site.hospital.archive) > 1000
     where = ("--store", str(site.store), "--key-file", site.key)
     assert medcl("keys", "new", site.key) == 0
     assert medcl("ingest", str(site.hospital.archive), *where) == 0

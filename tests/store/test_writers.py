@@ -147,6 +147,24 @@ def test_a_limit_on_file_size_at_any_point_leaves_the_store_whole(store, make_ac
     assert after.add(make_accepted(99)) == "added"
 
 
+@pytest.mark.parametrize("room", [3_000, 20_000, 34_000, 50_000])
+def test_a_store_that_could_not_be_founded_whole_is_founded_by_the_next_run(tmp_path, room):
+    """Between the last two a catalogue once ended in its log, which the disk had no room for."""
+
+    def found():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        try:
+            Store.create(tmp_path / "store", key_fingerprint=FINGERPRINT)
+        except InputError as error:
+            os._exit(2 if "disk is full" in str(error) else 4)
+        os._exit(0)
+
+    assert _status_of(found) == (2 if room < 32_768 else 0)
+    with Store.open_or_create(tmp_path / "store", key_fingerprint=FINGERPRINT) as store:
+        assert store.verify() == []
+
+
 def test_a_read_only_store_can_be_read_and_says_why_it_cannot_be_written(
     store, make_accepted, monkeypatch
 ):
