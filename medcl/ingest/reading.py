@@ -1,9 +1,11 @@
 """A job → volumes or refusals. Runs in reading processes; bad input never raises."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from medcl.ingest.defacing import deface
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.jobs import Job
 from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Refused, Technical
@@ -30,7 +32,7 @@ def read_job(job: Job) -> list[Outcome]:
     """
     try:
         _require_unchanged([*job.files, *(plane.found for plane in job.planes)])
-        return list(_READERS[job.kind](job))
+        return [_defaced(outcome, job) for outcome in _READERS[job.kind](job)]
     except RefusedSeries as refusal:
         code, detail = refusal.code, refusal.detail
     except MemoryError:
@@ -50,6 +52,20 @@ def refused_job(job: Job, code: ReasonCode, detail: str) -> Refused:
         detail=detail,
         num_files=job.num_files,
         fingerprint=job.fingerprint,
+    )
+
+
+def _defaced(outcome: Outcome, job: Job) -> Outcome:
+    """Return a head without its face, where the site asks for it; everything else as it is."""
+    defacing = job.defacing
+    if not isinstance(outcome, Accepted) or defacing is None:
+        return outcome
+    if not defacing.concerns(outcome.technical.body_part):
+        return outcome
+    return replace(
+        outcome,
+        volume=deface(outcome.volume, defacing),
+        technical=replace(outcome.technical, defaced=defacing.name),
     )
 
 
