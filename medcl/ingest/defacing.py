@@ -12,7 +12,6 @@ from typing import cast, get_args
 
 import numpy as np
 from jaxtyping import Bool, Shaped
-from scipy import ndimage
 
 from medcl.errors import RequestError
 from medcl.ingest.outcome import BodyPart, Defaced
@@ -127,6 +126,9 @@ def removed_region(before: Voxels, after: Voxels) -> Region:
         >>> removed_region(head, np.array([[[0, 0, 0, 9]]])).tolist()
         [[[True, True, True, False]]]
     """
+    # Here, because it takes a moment to load and most archives need it never.
+    from scipy import ndimage
+
     scale = float(np.abs(before).max()) or 1.0
     changed = ~(np.abs(after - before.astype(np.float64)) <= _SAME * scale)
     if not changed.any():

@@ -59,13 +59,15 @@ def run_tool(command: Sequence[str], *, folder: Path, limits: ToolLimits) -> Non
     """
     places = dict.fromkeys(("TMPDIR", "HOME"), str(folder))
     library = ctypes.CDLL(None)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    file_bytes = limits.file_bytes if most < 0 else min(limits.file_bytes, most)
 
     def confine() -> None:
         # It must not outlive the reading process that waits for it.
         library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (limits.wall_s, limits.wall_s))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
     try:
         running = subprocess.Popen(
