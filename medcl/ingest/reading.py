@@ -14,7 +14,6 @@ from medcl.io.dicom_file import read_elements
 from medcl.io.dicom_pixels import stored_planes
 from medcl.io.dicom_series import read_planes
 from medcl.io.enhanced import ENHANCED_CLASSES, flattened
-from medcl.io.itk_image import read_itk_image
 from medcl.io.medmnist import read_images
 from medcl.io.nifti_file import open_nifti
 from medcl.io.refusal import ReasonCode, RefusedSeries
@@ -129,6 +128,9 @@ def _read_nifti(job: Job) -> Iterator[Outcome]:
 
 
 def _read_itk(job: Job) -> Iterator[Outcome]:
+    # Here, because SimpleITK takes a tenth of the start and most archives never need it.
+    from medcl.io.itk_image import read_itk_image
+
     path = job.files[0].path
     volume = read_itk_image(path, modality=job.modality, accept_labels=job.accept_labels)
     yield _image(job, 0, volume, "header")
