@@ -1,5 +1,6 @@
 """`medcl ingest`: archive folders → volume store."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -59,6 +60,19 @@ def ingest(
     demographics: Annotated[
         bool, typer.Option("--demographics", help="Keep sex, and age in bands of ten years.")
     ] = False,
+    deface_command: Annotated[
+        str | None,
+        typer.Option(
+            "--deface-command",
+            metavar="CMD",
+            help="Program that removes faces from heads, such as "
+            "'pydeface {input} --outfile {output}'.",
+        ),
+    ] = None,
+    deface: Annotated[
+        Literal["heads", "unknown-too"],
+        typer.Option("--deface", help="What it is run on; headers do not always say what it is."),
+    ] = "heads",
     workers: Annotated[int, typer.Option("--workers", min=1, help="Reading processes.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler.")
@@ -93,7 +107,9 @@ def ingest(
         if scheduler is None:
             # They take a second to load, and so does what follows.
             warm_up(limits, count=workers)
+        from medcl.ingest.defacing import Defacing
         from medcl.ingest.options import IngestOptions
+        from medcl.runtime.tools import ToolLimits
         from medcl.stages import ingest as stage
 
         summary = stage.run(
@@ -107,6 +123,13 @@ def ingest(
                 deshear=deshear,
                 pet_unit=pet_unit,
                 keep_demographics=demographics,
+                defacing=None
+                if deface_command is None
+                else Defacing(
+                    command=_words(deface_command),
+                    limits=ToolLimits(wall_s=cpu_s),
+                    unknown_too=deface == "unknown-too",
+                ),
             ),
             limits=limits,
             workers=workers,
@@ -120,6 +143,18 @@ def _given(value: T | None, what: str) -> T:
     if not value:
         raise RequestError(f"medcl ingest needs {what}.")
     return value
+
+
+def _words(command: str) -> tuple[str, ...]:
+    """Return the words of a command as a shell would part them.
+
+    Raises:
+        RequestError: A quote is left open.
+    """
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:
+        raise RequestError("The quotes in --deface-command must be closed.") from None
 
 
 def _reasons(words: list[str]) -> "frozenset[ReasonCode]":

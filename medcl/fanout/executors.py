@@ -77,8 +77,11 @@ def executor(where: str, *, workers: int = 1) -> Iterator[Executor]:
     if where == "serial":
         yield SerialExecutor()
     elif where == "threads":
-        with ThreadPoolExecutor(workers) as threads:
+        threads = ThreadPoolExecutor(workers)
+        try:
             yield threads
+        finally:
+            threads.shutdown(cancel_futures=True)
     elif where == "local":
         with dask_local(workers) as tasks:
             yield tasks

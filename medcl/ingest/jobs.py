@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.identity import Keyring
 from medcl.ingest.outcome import Weighting
@@ -55,6 +56,7 @@ class Job:
         start: First image or part of the file.
         label_set: Name of the labels, for archives.
         keep_demographics: Keep sex and age band.
+        defacing: What removes faces from heads.
     """
 
     kind: Literal["dicom", "nifti", "itk", "npz"]
@@ -77,6 +79,7 @@ class Job:
     label_set: str | None = None
     frame_key: str | None = None
     keep_demographics: bool = False
+    defacing: Defacing | None = None
 
     @property
     def key(self) -> str:

@@ -100,7 +100,7 @@ def _image_job(
         patient_keys=(patient_key,) * len(parts),
         study_key=keyring.study_key(study),
         series_key=keyring.file_key(found.relative),
-        fingerprint=fingerprint([found], keyring, modality, *sorted(overlooked)),
+        fingerprint=fingerprint([found], keyring, modality, *sorted(overlooked), *options.deciding),
         num_files=0 if parts.start else 1,
         files=(found,),
         modality=modality,
@@ -108,6 +108,7 @@ def _image_job(
         weighting=None if bids is None else bids.weighting,
         accept_4d=ReasonCode.NOT_3D in options.accept,
         accept_labels=ReasonCode.LABEL_MAP in options.accept,
+        defacing=options.defacing,
     )
 
 

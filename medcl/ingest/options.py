@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from medcl.errors import RequestError
+from medcl.ingest.defacing import Defacing
 from medcl.io.dicom_series import SeriesOptions
 from medcl.io.pet_units import PetUnit
 from medcl.io.refusal import ReasonCode
@@ -36,6 +37,7 @@ class IngestOptions:
         deshear: Resample what was taken under a tilted gantry to right-angled axes.
         pet_unit: What PET voxels shall be.
         keep_demographics: Keep sex and age band.
+        defacing: What removes faces from heads; ``None`` leaves them.
     """
 
     nifti_modality: Modality = "MR"
@@ -44,6 +46,7 @@ class IngestOptions:
     deshear: bool = False
     pet_unit: PetUnit = "SUVbw"
     keep_demographics: bool = False
+    defacing: Defacing | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be decided so.
@@ -59,6 +62,13 @@ class IngestOptions:
             re.compile(self.patient_pattern or "")
         except re.error as error:
             raise RequestError(f"patient_pattern is no regular expression: {error.msg}.") from None
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """Words for what of it concerns every volume; a change of them reads all anew."""
+        if self.defacing is None:
+            return ()
+        return ("deface", str(self.defacing.unknown_too), *self.defacing.command)
 
     @property
     def series(self) -> SeriesOptions:

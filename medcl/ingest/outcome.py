@@ -29,6 +29,19 @@ Tracer = Literal[
     "other",
 ]
 OrientationSource = Literal["scanner", "header", "assumed"]
+Defaced = Literal[
+    "unknown",
+    "tool",
+    "afni_refacer_run",
+    "deepdefacer",
+    "fsl_deface",
+    "mideface",
+    "mri_deface",
+    "mri_reface",
+    "pydeface",
+    "quickshear",
+]
+"""Whether a face was removed, by which program as far as its name is known (else ``tool``)."""
 Sequence = Literal["SE", "GR", "IR", "EP", "other"]
 PatientPosition = Literal["HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"]
 AgeBand = Literal["0-17", "18-29", "30-39", "40-49", "50-59", "60-69", "70-79", "80-89", "90+"]
@@ -67,7 +80,7 @@ class Technical:
             (NIfTI, NRRD, MetaImage), or nobody (MedMNIST, where it is assumed).
         sex: Only where asked for.
         age_band: Only where asked for; 90 and above pooled.
-        defaced: Whether faces were removed; medcl does not look.
+        defaced: Which program removed the face; ``unknown`` if none did, as medcl does not look.
     """
 
     body_part: BodyPart | None = None
@@ -94,7 +107,7 @@ class Technical:
     orientation_source: OrientationSource | None = None
     sex: Literal["F", "M"] | None = None
     age_band: AgeBand | None = None
-    defaced: Literal["unknown"] = "unknown"
+    defaced: Defaced = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -176,7 +176,8 @@ def _stack_job(
     twins = tuple((number[place], twin) for place, twin in copies if place in number)
     everything = [*planes, *(twin for _, twin in twins)]
     key, num_files = keyring.series_key(*group.words, *stack.words), ledger.count(everything)
-    deciding, header, folder = [*group.overlooked], planes[0].header, planes[0].found.folder
+    deciding = [*group.overlooked, *options.deciding]
+    header, folder = planes[0].header, planes[0].found.folder
     try:
         placed = stack_slices(
             [plane.header for plane in planes], may_tilt=options.series.tilt != "refuse"
@@ -206,6 +207,7 @@ def _stack_job(
         copies=twins,
         series=options.series,
         keep_demographics=options.keep_demographics,
+        defacing=options.defacing,
     )
 
 

@@ -6,10 +6,11 @@ able to do no more than lie.
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.inspection import FileFacts
 from medcl.ingest.jobs import Job, Plane
@@ -17,10 +18,13 @@ from medcl.io.dicom_series import SeriesOptions
 from medcl.io.medmnist import SplitFacts
 from medcl.io.refusal import ReasonCode
 from medcl.io.slice_header import SliceHeader
+from medcl.runtime.tools import ToolLimits
 
 _HEADER_FIELDS = tuple(field.name for field in fields(SliceHeader))
 _PLAIN_JOB_FIELDS = tuple(
-    field.name for field in fields(Job) if field.name not in {"files", "planes", "copies", "series"}
+    field.name
+    for field in fields(Job)
+    if field.name not in {"files", "planes", "copies", "series", "defacing"}
 )
 
 
@@ -84,6 +88,7 @@ def job_to_json(job: Job) -> str:
         {
             "job": {name: getattr(job, name) for name in _PLAIN_JOB_FIELDS},
             "series": [job.series.tilt, job.series.pet_unit],
+            "defacing": None if job.defacing is None else asdict(job.defacing),
             "all_files": files,
             "files": [places[found.path] for found in job.files],
             "planes": [_plane_values(plane, places) for plane in job.planes],
@@ -103,9 +108,18 @@ def job_from_json(text: str) -> Job:
     return replace(
         Job(**words),
         series=SeriesOptions(tilt=found["series"][0], pet_unit=found["series"][1]),
+        defacing=None if found["defacing"] is None else _defacing(found["defacing"]),
         files=tuple(files[place] for place in found["files"]),
         planes=tuple(_plane(values, files) for values in found["planes"]),
         copies=tuple((number, _plane(values, files)) for number, values in found["copies"]),
+    )
+
+
+def _defacing(found: dict[str, Any]) -> Defacing:
+    return Defacing(
+        command=tuple(found["command"]),
+        limits=ToolLimits(**found["limits"]),
+        unknown_too=found["unknown_too"],
     )
 
 

@@ -39,6 +39,7 @@ class ReasonCode(StrEnum):
     LABEL_OBJECT = "LABEL_OBJECT"
     DUPLICATE_VOLUME = "DUPLICATE_VOLUME"
     CHANGED_CONTENT = "CHANGED_CONTENT"
+    DEFACING_FAILED = "DEFACING_FAILED"
 
 
 REASONS: dict[ReasonCode, str] = {
@@ -73,6 +74,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.LABEL_OBJECT: "A segmentation or structure set: `medcl labels add` takes it.",
     ReasonCode.DUPLICATE_VOLUME: "The same voxels are in the store already.",
     ReasonCode.CHANGED_CONTENT: "The files changed since they were surveyed or stored.",
+    ReasonCode.DEFACING_FAILED: "The site's program did not remove the face, or moved the volume.",
 }
 """One sentence per code; `medcl ingest --reasons` prints this table."""
 

@@ -88,6 +88,7 @@ class Confined:
         self._program = tuple(program)
         self._limits = limits or ChildLimits()
         self._guard: subprocess.Popen[bytes] | None = None
+        self._was_asked = False
 
     def __enter__(self) -> "Confined":
         """Return this."""
@@ -112,6 +113,7 @@ class Confined:
         guard = self.start()
         assert guard.stdin is not None
         assert guard.stdout is not None
+        self._was_asked = True
         try:
             _send(guard.stdin, _ANSWER, request)
             kind, answer = _receive(guard.stdout, self._limits.answer_bytes)
@@ -131,6 +133,9 @@ class Confined:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+        if not self._was_asked:
+            # It has no child yet and may still be loading.
+            guard.kill()
         try:
             guard.wait(timeout=5)
         except subprocess.TimeoutExpired:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from medcl.ingest.outcome import Defaced
 from medcl.store.rows import VolumeRow
 from medcl.store.selection import USUAL, QualityBounds, missed
 
@@ -24,7 +25,6 @@ class Breakdown(NamedTuple):
 
 
 _UNKNOWN = "unknown"
-_FACES = {"unknown": "may be there", "tool": "removed by a tool"}
 _MOST = 12
 _SPACING_EDGES_MM = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 _PLANE_EDGES_MM = (0.3, 0.5, 0.7, 0.9, 1.2, 2.0, 4.0)
@@ -51,7 +51,7 @@ def breakdowns(rows: Sequence[VolumeRow]) -> list[Breakdown]:
         "Contrast agent": lambda row: _contrast(row.technical.contrast),
         "Who says where left is": lambda row: row.technical.orientation_source,
         "Faces of heads": lambda row: (
-            _FACES[row.technical.defaced] if row.technical.body_part == "head" else ""
+            _face(row.technical.defaced) if row.technical.body_part == "head" else ""
         ),
     }
     found = [counted(title, (word(row) for row in rows)) for title, word in words.items()]
@@ -142,6 +142,10 @@ def histogram(
     used = [place for place, count in enumerate(counts) if count]
     shown = range(used[0], used[-1] + 1) if used else range(0)
     return Breakdown(title, unit, tuple((names[place], counts[place]) for place in shown))
+
+
+def _face(defaced: Defaced) -> str:
+    return "may be there" if defaced == "unknown" else f"removed by {defaced}"
 
 
 def _contrast(named: bool | None) -> str | None:

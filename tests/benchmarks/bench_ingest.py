@@ -6,9 +6,10 @@
 The archive is invented: noisy CT of 150 slices of 512 x 512 (the noise decides how long packing
 takes). Every run is a whole command in a process of its own, start and imports included, that
 writes into a new folder; the page cache is warm. Several series are taken in by one command, as
-from an archive; `--series 1` shows how much of it is the start. medcl hashes, compresses and
-measures; the others are timed both without compression and with theirs. Seconds of computing are
-those of all processes together: on a busy machine their ratios hold better.
+from an archive, and the first one alone by another: the difference says what each further series
+takes, starts left out. medcl hashes, compresses and measures; the others are timed both without
+compression and with theirs. Seconds of computing are those of all processes together: on a busy
+machine their ratios hold better.
 """
 
 import argparse
@@ -36,11 +37,21 @@ DICOM2NIFTI = (
 )
 
 
+class Runs(NamedTuple):
+    """Runs of one contestant: on all series, and on the first one alone."""
+
+    all: list["Seconds"]
+    one: list["Seconds"]
+
+
 class Seconds(NamedTuple):
     """What a command took: by the clock, and of computing in all of its processes."""
 
     wall: float
     computing: float
+
+
+Times = dict[str, Runs]
 
 
 def scan(number: int) -> np.ndarray:
@@ -125,26 +136,34 @@ def computing_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def report(times: dict[str, list[Seconds]], *, num_series: int, num_bytes: int) -> None:
-    """Print medians and ratios."""
-    for name, found in times.items():
-        wall, computing = (median(column) for column in zip(*found, strict=True))
-        print(
-            f"{name:18} {wall:6.2f} s (from {min(found).wall:.2f} to {max(found).wall:.2f}), "
-            f"{num_bytes / wall / 1e6:4.0f} MB/s, {wall / num_series:.2f} s per series, "
-            f"{computing:6.2f} s of computing"
-        )
-    for place, what in enumerate(Seconds._fields):
-        middle = {name: median(one[place] for one in found) for name, found in times.items()}
-        one = middle["medcl"]
-        ratios = {
-            "medcl / dcm2niix -z n": one / middle["dcm2niix -z n"],
-            "medcl / dcm2niix -z y": one / middle["dcm2niix -z y"],
-            "dicom2nifti / medcl": middle["dicom2nifti"] / one,
-            "dicom2nifti .gz / medcl": middle["dicom2nifti .gz"] / one,
-            "one process / two": one / middle["medcl, 2 workers"],
+def report(times: Times, *, num_series: int, series_bytes: int) -> None:
+    """Print medians and ratios: of whole commands, and of each further series."""
+    for what in Seconds._fields:
+        whole = {
+            name: median(getattr(one, what) for one in runs.all) for name, runs in times.items()
         }
-        print(f"{what}: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
+        first = {
+            name: median(getattr(one, what) for one in runs.one) for name, runs in times.items()
+        }
+        more = {name: (whole[name] - first[name]) / (num_series - 1) for name in times}
+        print(f"\n{what}: {'all':>12} {'one series':>11} {'each further':>13}")
+        for name in times:
+            rate = series_bytes / more[name] / 1e6
+            print(
+                f"  {name:17} {whole[name]:6.2f} s {first[name]:9.2f} s {more[name]:11.3f} s"
+                f"  ({rate:.0f} MB/s)"
+            )
+        for words, middle in (("all", whole), ("each further series", more)):
+            one = middle["medcl"]
+            ratios = {
+                "medcl / dcm2niix -z n": one / middle["dcm2niix -z n"],
+                "medcl / dcm2niix -z y": one / middle["dcm2niix -z y"],
+                "dicom2nifti / medcl": middle["dicom2nifti"] / one,
+                "dicom2nifti .gz / medcl": middle["dicom2nifti .gz"] / one,
+                "one process / two": one / middle["medcl, 2 workers"],
+            }
+            told = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+            print(f"  ratios, {words}: {told}")
 
 
 def main() -> None:
@@ -154,21 +173,23 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of each contestant")
     parser.add_argument("--site", type=Path, help="folder of pip install --target, if any")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        archive, key = Path(name) / "archive", Path(name) / "key"
+    with tempfile.TemporaryDirectory() as folder:
+        archive, key = Path(folder) / "archive", Path(folder) / "key"
         write_archive(archive, num_series=asked.series)
-        num_bytes = sum(path.stat().st_size for path in archive.rglob("*.dcm"))
+        series_bytes = sum(path.stat().st_size for path in (archive / "000").iterdir())
         medcl = [sys.executable, "-m", "medcl.cli.main"]
         subprocess.run([*medcl, "keys", "new", str(key)], check=True, capture_output=True)
-        times: dict[str, list[Seconds]] = {}
-        for run in range(asked.runs):
-            for contestant, command in commands(archive, key, asked.site).items():
-                out = Path(name) / f"out_{run}_{len(times)}"
-                out.mkdir()
-                times.setdefault(contestant, []).append(seconds(command(out)))
-                shutil.rmtree(out)
-        print(f"{asked.series} series, {num_bytes / 1e6:.0f} MB, {asked.runs} runs in turns")
-        report(times, num_series=asked.series, num_bytes=num_bytes)
+        every, first = (commands(one, key, asked.site) for one in (archive, archive / "000"))
+        times: Times = {name: Runs([], []) for name in every}
+        for _ in range(asked.runs):
+            for name, runs in times.items():
+                for command, found in ((every[name], runs.all), (first[name], runs.one)):
+                    out = Path(folder) / "out"
+                    out.mkdir()
+                    found.append(seconds(command(out)))
+                    shutil.rmtree(out)
+        print(f"{asked.series} series of {series_bytes / 1e6:.0f} MB, {asked.runs} runs in turns")
+        report(times, num_series=asked.series, series_bytes=series_bytes)
 
 
 if __name__ == "__main__":

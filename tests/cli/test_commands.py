@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from medcl.config.stages import STAGES
+from medcl.ingest.defacing import Defacing
 from medcl.ingest.options import IngestOptions
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildLimits
+from medcl.runtime.tools import ToolLimits
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -76,6 +78,28 @@ def test_ingest_passes_on_every_option(stage, medcl_command):
         "workers": 3,
         "scheduler": "tcp://x:1",
     }
+
+
+def test_a_deface_command_is_parted_into_words_and_limited_like_a_reading(stage, medcl_command):
+    recorder = stage("ingest")
+    options = "--store s --deface unknown-too --cpu-s 60 --scheduler tcp://x:1"
+    words = ("ingest", "a", *options.split())
+    command = "'my tool' {input} --outfile {output}"
+    assert medcl_command(*words, "--deface-command", command).status == 0
+    (_, keywords), *_ = recorder.calls
+    assert keywords["options"].defacing == Defacing(
+        command=("my tool", "{input}", "--outfile", "{output}"),
+        limits=ToolLimits(wall_s=60),
+        unknown_too=True,
+    )
+    for wrong in ("tool {input}", "tool '{input} {output}"):
+        assert medcl_command(*words, "--deface-command", wrong).status == 2
+
+
+def test_store_show_passes_on_where_the_page_goes(stage, medcl_command):
+    shown = stage("store_show")
+    medcl_command("store", "show", "s", "--html", "p.html", "--pictures", "5")
+    assert shown.calls == [((Path("s"),), {"html": Path("p.html"), "pictures": 5})]
 
 
 def test_reasons_for_refusal_are_listed(medcl_command):

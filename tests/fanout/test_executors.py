@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import as_completed
 
 import pytest
@@ -33,6 +34,34 @@ def test_a_serial_error_waits_for_who_asks() -> None:
             future.result()
 
 
+def test_threads_that_wait_for_something_wait_at_once() -> None:
+    meeting = threading.Barrier(2)
+    with executor("threads", workers=2) as tasks:
+        waits = [tasks.submit(meeting.wait, 30) for _ in range(2)]
+        assert sorted(wait.result() for wait in waits) == [0, 1]
+
+
+def test_an_error_of_the_run_leaves_tasks_undone_that_no_thread_took_up() -> None:
+    started, go_on, seen = threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        started.set()
+        go_on.wait(30)
+
+    def run() -> None:
+        with executor("threads", workers=1) as tasks:
+            tasks.submit(first)
+            tasks.submit(seen.append, 1)
+            started.wait(30)
+            # It ends only after the pool was told to stop.
+            threading.Timer(0.2, go_on.set).start()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        run()
+    assert seen == []
+
+
 @pytest.mark.ddp
 @pytest.mark.slow
 def test_a_killed_worker_costs_its_task_not_the_run() -> None:
@@ -53,7 +82,7 @@ def test_an_address_that_no_scheduler_answers_is_refused() -> None:
         pass
 
 
-@pytest.mark.parametrize(("where", "workers"), [("cloud", 1), ("local", 0)])
+@pytest.mark.parametrize(("where", "workers"), [("cloud", 1), ("local", 0), ("threads", 0)])
 def test_an_unknown_place_is_refused(where: str, workers: int) -> None:
     with pytest.raises(RequestError), executor(where, workers=workers):
         pass

@@ -182,6 +182,19 @@ finetune: {{steps: 2, batch_size: 4}}
     assert page.read_bytes() == before
 
 
+def test_a_store_is_shown_as_text_and_as_a_page_that_names_nobody(site, tmp_path, capsys):
+    target = tmp_path / "page.html"
+    assert medcl("store", "show", str(site.store), "--html", str(target)) == 0
+    told = capsys.readouterr().out
+    assert "Modality and unit" in told
+    assert "Volumes per patient" in told
+    written = target.read_text()
+    assert "Every file accounted for" in written
+    assert "data:image/png;base64," in written
+    assert str(site.folder) not in written
+    assert medcl("store", "show", str(site.store), "--html", str(tmp_path / "no" / "page")) == 2
+
+
 def test_verify_finds_a_flipped_byte(site, tmp_path, capsys):
     copy = tmp_path / "store"
     shutil.copytree(site.store, copy)

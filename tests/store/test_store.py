@@ -12,6 +12,7 @@ from medcl.ingest.outcome import Refused, Technical
 from medcl.io.refusal import ReasonCode
 from medcl.store.packing import pack
 from medcl.store.store import Store
+from medcl.volume import Volume
 
 FINGERPRINT = "f" * 16
 
@@ -353,3 +354,19 @@ def test_negative_zeros_of_an_affine_do_not_break_the_row(store, make_accepted):
     affine[0, 1] = affine[1, 2] = -0.0
     store.add(make_accepted(affine=affine))
     assert len(Store.open(store.folder).rows()) == 1
+
+
+def test_the_order_of_an_array_in_memory_changes_nothing_that_is_stored(make_accepted):
+    array = np.random.default_rng(0).integers(-900, 900, (1, 21, 18, 11)).astype(np.int16)
+    validity = array[0] > -800
+    packed = []
+    for order in ("C", "F"):
+        volume = Volume(
+            array=np.array(array, order=order),
+            affine=np.diag([1.0, 1.0, 2.0, 1.0]),
+            modality="CT",
+            unit="HU",
+            validity=np.array(validity, order=order),
+        )
+        packed.append(pack(make_accepted(volume=volume)))
+    assert packed[0] == packed[1]
