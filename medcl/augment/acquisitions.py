@@ -21,9 +21,27 @@ _MOST: Mapping[PolicyModality, Mapping[str, tuple[float, str]]] = {
         "blur_mm": (0.7, "mm of added blur"),
     },
     "MR_QUANTITATIVE": {"blur_mm": (0.7, "mm of added blur")},
-    "PT": {"blur_mm": (2.0, "mm of added blur")},
+    "PT": {
+        "noise_liver_cov": (0.15, "of the liver's uptake of added noise"),
+        "blur_mm": (2.0, "mm of added blur"),
+    },
     "OT": {},
 }
+_ONCE = {
+    "cutout",
+    "ghosting",
+    "gibbs",
+    "kernel_change",
+    "low_resolution",
+    "monotone_map",
+    "motion",
+    "partial_fov",
+    "respiratory_blur",
+    "slice_dropout",
+    "thick_slice",
+    "window_jitter",
+}
+"""Kinds whose limits are for all of a kind together: a scan has thick slices along one axis."""
 _RESHAPING = {"shear", "gantry_tilt", "anisotropic_scale", "displacement"}
 
 
@@ -44,7 +62,15 @@ def beyond_acquisitions(
         if len(same) > 1 and together[what] > most + SLACK:
             reason = f"together they make {together[what]:.3g} {unit}"
             found.append(violation("SC013", same, allowed=f"{most:g} {unit}", reason=reason))
-    return found
+    return found + list(_repeated(live))
+
+
+def _repeated(live: Transforms) -> Iterator[Violation]:
+    for kind in sorted(_ONCE):
+        same = {name: each for name, each in live.items() if each.kind == kind}
+        if len(same) > 1:
+            reason = f"together {len(same)} of {kind} exceed what one of them may reach"
+            yield violation("SC013", same, allowed="one of a kind", reason=reason)
 
 
 def _beyond(

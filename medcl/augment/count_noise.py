@@ -70,6 +70,10 @@ class CountNoise:
         variance = torch.log1p(relative)
         return views * torch.exp(noise * variance.sqrt() - variance / 2)
 
+    def spread(self) -> Mapping[str, float]:
+        """Return the coefficient of variation in the liver."""
+        return {"noise_liver_cov": self.liver_cov[1]}
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 15 % in the liver; only PET counts decays in its voxels."""
         return {"liver_cov": (0.0, 0.15 if modality == "PT" else 0.0)}

@@ -95,6 +95,10 @@ class Motion:
         is_still = (degrees == 0.0).all(dim=1) & (mm == 0.0).all(dim=1)
         return torch.where(is_still.reshape(-1, 1, 1, 1, 1), views, magnitude)
 
+    def resamples(self) -> bool:
+        """Return whether any draw moves: what has moved is interpolated."""
+        return max(self.degrees[1], self.mm[1]) > 0
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return 3 degrees and 3 mm for weighted MR, nothing elsewhere."""
         most = 3.0 if modality == "MR_WEIGHTED" else 0.0

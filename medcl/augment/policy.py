@@ -11,6 +11,7 @@ from medcl.augment.catalogue import Transform
 from medcl.augment.composition import find_violations
 from medcl.augment.contract import CONTRACT_VERSION, Flag, PolicyModality
 from medcl.augment.crop import Crop
+from medcl.augment.cutout import Cutout
 from medcl.augment.data_facts import DataFacts, find_unknowns
 from medcl.augment.displacement import Displacement
 from medcl.augment.grid import LocalViews, ViewGrid
@@ -88,6 +89,14 @@ class Policy:
         content = {"contract_version": CONTRACT_VERSION, "policy": _numbers(self.to_json())}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def keeps_off_lesions(self) -> bool:
+        """Whether a transform must know where lesions are."""
+        return any(
+            isinstance(each, Cutout) and each.off_lesion and each.probability > 0
+            for each in self.transforms
+        )
 
     @property
     def named(self) -> dict[str, Transform]:

@@ -13,8 +13,8 @@ from medcl.augment.taps import among_measured, banded
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
 
-_MARGIN_MM = 4.0
-"""From a sphere of 12 mm, in which peak uptake is measured, to the surface of a 20 mm lesion."""
+_PEAK_MM, _LESION_MM = 6.0, 10.0
+"""Radius of the sphere that peak uptake is the mean of, and of the lesion a claim is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class RespiratoryBlur:
     Example:
         >>> RespiratoryBlur(range_mm=(0.0, 8.0)).contract("PT")[Flag.UPTAKE_ABS].bound
         0.0
-        >>> RespiratoryBlur(range_mm=(0.0, 10.0)).contract("PT")[Flag.UPTAKE_ABS].bound
-        0.1
+        >>> round(RespiratoryBlur(range_mm=(0.0, 10.0)).contract("PT")[Flag.UPTAKE_ABS].bound, 4)
+        0.0162
     """
 
     kind: ClassVar[str] = "respiratory_blur"
@@ -70,13 +70,24 @@ class RespiratoryBlur:
         return {"range_mm": (0.0, 10.0 if modality == "PT" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: sums, and the peak of lesions of 20 mm and more.
-
-        The peak is a mean over 12 mm; only ranges above 8 mm bring what lies beyond a 20 mm lesion
-        into it, at most that part of the range that reaches beyond its surface.
-        """
+        """Return what is preserved: sums, and the peak uptake of lesions of 20 mm and more."""
         if modality != "PT":
             return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
-        half = self.range_mm[1] / 2
-        lost = bounded(max(half - _MARGIN_MM, 0.0) / max(2 * half, 1e-9), "fraction")
+        lost = bounded(_lost_peak(self.range_mm[1]), "fraction")
         return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, uptake_abs=lost, uptake_ratio=lost)
+
+
+def _lost_peak(range_mm: float) -> float:
+    """Return a bound of the peak uptake that a lesion of 20 mm loses to what lies around it.
+
+    A point of the sphere of the peak is at least 4 mm from the lesion's surface along z, so no
+    range up to 8 mm reaches beyond. Above, only two caps of the sphere are reached, and each point
+    of them loses at most the part of the range that lies beyond the margin.
+    """
+    half, margin = range_mm / 2, _LESION_MM - _PEAK_MM
+    if half <= margin:
+        return 0.0
+    lowest = max((_LESION_MM**2 - _PEAK_MM**2 - half**2) / (2 * half), 0.0)
+    height = _PEAK_MM - lowest
+    share = height**2 * (3 * _PEAK_MM - height) / (2 * _PEAK_MM**3)
+    return share * (half - margin) / (2 * half)

@@ -61,7 +61,8 @@ class HasSpread(Protocol):
     def spread(self) -> Mapping[str, float]:
         """Return the largest standard deviation by what it spreads.
 
-        ``noise_hu`` and ``noise_fraction`` are of values, ``blur_mm`` of the point spread.
+        ``noise_hu``, ``noise_fraction`` and ``noise_liver_cov`` are of values, ``blur_mm`` of the
+        point spread.
         """
 
 

@@ -14,7 +14,7 @@ from medcl.build.recipes import machine_of, recipe_of
 from medcl.config.pretrain import PretrainConfig
 from medcl.config.writing import plain, write
 from medcl.encoders.delivery import write_encoder
-from medcl.errors import InputError
+from medcl.errors import InputError, PolicyError
 from medcl.methods.contrastive import ContrastiveMethod
 from medcl.runtime.processes import is_first_process
 from medcl.stages.progress import Advance, ProgressSink
@@ -44,9 +44,15 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
 
     Raises:
         InputError: No patient is left to train on.
+        PolicyError: Views keep off lesions, and no set of label maps says where they are.
     """
     store = Store.open(config.store)
     policy = policy_of(config.policy)
+    if policy.keeps_off_lesions and config.training.lesion_set is None:
+        raise PolicyError(
+            "Cutout keeps off lesions, so training.lesion_set must name a set of label maps that"
+            " marks them; none is named."
+        )
     rows = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     held_out = held_out_patients(store, config.hold_out)
     rows = [row for row in rows if row.patient_key not in held_out]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from medcl.augment.chance import CornerChance, RandomChance
+from medcl.augment.contract import Flag
 from medcl.augment.count_noise import CountNoise
 from medcl.augment.kernel_change import KernelChange
 from medcl.augment.low_resolution import LowResolution
@@ -144,6 +145,17 @@ def test_low_resolution_works_alike_on_all_axes():
     assert wide[12, 12, 13].item() == pytest.approx((1 / 3) ** 2 * (2 / 9), abs=1e-6)
 
 
+def test_larger_voxels_lie_where_each_axis_has_its_phase():
+    views = torch.from_numpy(np.random.default_rng(4).normal(size=(1, 1, 24, 24, 24))).float()
+    phases = (0.1, 0.5, 0.8)
+    low = LowResolution(voxel_mm=(0.0, 3.0)).apply(views, one(voxel_mm=2.5, phase=phases), ONE_MM)
+    wanted = views
+    for axis, phase in zip("xyz", phases, strict=True):
+        slices = ThickSlice(thickness_mm=(0.0, 5.0), axis=axis)
+        wanted = slices.apply(wanted, one(thickness_mm=2.5, phase=phase), ONE_MM)
+    assert torch.allclose(low, wanted, atol=1e-6)
+
+
 def test_breathing_is_a_box_along_the_body():
     point = torch.zeros(1, 1, 5, 5, 31)
     point[0, 0, 2, 2, 15] = 12.0
@@ -153,6 +165,19 @@ def test_breathing_is_a_box_along_the_body():
     assert line[[12, 18]].tolist() == pytest.approx([1.0] * 2)
     assert smeared.sum().item() == pytest.approx(12.0)
     assert smeared[0, 0, 1].abs().max() == 0
+
+
+@pytest.mark.parametrize("range_mm", [8.0, 9.0, 10.0])
+def test_breathing_takes_no_more_from_the_peak_of_a_lesion_than_declared(range_mm):
+    place = (torch.arange(64) - 31.5) / 2
+    squared = place[:, None, None] ** 2 + place[:, None] ** 2 + place**2
+    lesion = (squared <= 10.0**2).float()[None, None]
+    setting = Setting(spacing_mm=(0.5, 0.5, 0.5), seeds=(1,))
+    breath = RespiratoryBlur(range_mm=(0.0, range_mm))
+    peak = breath.apply(lesion, one(range_mm=range_mm), setting)[0, 0][squared <= 6.0**2].mean()
+    bound = breath.contract("PT")[Flag.UPTAKE_ABS].bound
+    assert 1 - peak.item() <= bound + 1e-6
+    assert (bound > 0) == (1 - peak.item() > 1e-5)
 
 
 def test_lost_slices_are_few_apart_and_stand_for_their_neighbours():

@@ -155,7 +155,8 @@ def test_uptake_stays_within_the_bound(number):
     assert max(phantoms.uptake_change(before, view) for view in after) <= bound + 1e-4
     if CASES[number][1].kind == "respiratory_blur":
         before, after, _ = applied(number, "sphere")
-        assert max(phantoms.peak_change(before, view) for view in after) <= bound + 1e-4
+        lost = max(phantoms.peak_change(before, view) for view in after)
+        assert lost <= bound
 
 
 @pytest.mark.parametrize("number", numbers(Flag.UPTAKE_RATIO, "PT"))

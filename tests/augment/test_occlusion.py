@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from medcl.augment.blur import Blur
 from medcl.augment.chance import CornerChance, RandomChance
 from medcl.augment.contract import Flag
 from medcl.augment.crop import Crop
@@ -13,6 +14,7 @@ from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.partial_fov import PartialFov
 from medcl.augment.policy import Policy
+from medcl.augment.thick_slice import ThickSlice
 from medcl.augment.transform import Setting
 from medcl.augment.views import boxes, draw, render
 from medcl.errors import PolicyError
@@ -75,6 +77,16 @@ def test_a_partial_field_of_view_is_one_slab_within_its_range(chance):
     assert len(ends) >= 5
 
 
+def test_a_side_is_cut_by_its_millimetres_and_the_length_by_its_part():
+    transform = PartialFov(length_fraction=(0.0, 0.25), lateral_mm=(0.0, 20.0))
+    setting = Setting(spacing_mm=(2.0, 4.0, 3.0), seeds=SEEDS[:1])
+    cuts = {"x_mm": (8.0, 0.0), "y_mm": (0.0, 20.0), "length_fraction": (0.25, 0.0)}
+    seen = transform.seen(WHOLE[:1], batched(cuts), setting)[0, 0]
+    wanted = torch.zeros(40, 36, 32, dtype=torch.bool)
+    wanted[4:, :31, 8:] = True
+    assert torch.equal(seen, wanted)
+
+
 def test_cutout_hides_at_most_its_fraction_in_cubes_of_its_edge():
     transform = Cutout(fraction=(0.1, 0.1), edge_mm=6.0)
     hidden = ~transform.seen(WHOLE, batched(*drawn(transform)), SETTING)
@@ -133,6 +145,19 @@ def test_hidden_voxels_are_filled_last_and_flagged(bench):
     assert (views[mask] > 0.0).float().mean() > 0.9
 
 
+def test_what_several_occlusions_hide_is_hidden_and_cubes_differ_between_policies(bench):
+    cut = Cutout(fraction=(0.1, 0.1), edge_mm=4.0, off_lesion=False)
+    short = PartialFov(length_fraction=(0.25, 0.25), lateral_mm=(8.0, 8.0))
+    _, cubes = _rendered(bench, None, (cut, short))
+    _, slab = _rendered(bench, None, (short,))
+    assert not slab.all()
+    assert not cubes[~slab].any()
+    assert not cubes[slab].all()
+    _, first = _rendered(bench, None, (cut,))
+    _, second = _rendered(bench, None, (GaussianNoise(sd_hu=(1.0, 1.0)), cut))
+    assert not torch.equal(first, second)
+
+
 def test_rendering_takes_lesions_to_the_view_and_keeps_off_them(bench):
     lesion = np.zeros((30, 28, 24), bool)
     cut = Cutout(fraction=(0.1, 0.1), edge_mm=4.0)
@@ -142,6 +167,21 @@ def test_rendering_takes_lesions_to_the_view_and_keeps_off_them(bench):
     assert kept.all()
     with pytest.raises(PolicyError):
         _rendered(bench, None, (cut,))
+
+
+def test_air_outside_of_the_volume_does_not_leak_into_its_edge(bench):
+    policy = Policy(
+        name="edge",
+        modality="CT",
+        grid=ViewGrid(size_voxels=(24, 24, 24), spacing_mm=(2.0, 2.0, 2.0)),
+        window=FixedWindow(low=-1000.0, high=1000.0),
+        transforms=(ThickSlice(thickness_mm=(5.0, 5.0)), Blur(sigma_mm=(0.7, 0.7))),
+    )
+    source = bench.source_of((12, 12, 12), np.diag([2.0, 2.0, 2.0, 1.0]))
+    views = draw(policy, [source], seed=1, step=0, view=0)
+    rendered, mask = render(views, [np.full((1, *boxes(views)[0].shape), 40.0, np.float32)])
+    assert 0 < mask.float().mean() < 0.2
+    assert torch.allclose(rendered[mask], torch.tensor(0.04), atol=1e-5)
 
 
 def test_a_volume_whose_lesions_nobody_marked_loses_no_cube(bench):

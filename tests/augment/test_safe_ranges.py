@@ -23,6 +23,7 @@ from medcl.augment.normalisation import FixedWindow, PercentileWindow
 from medcl.augment.partial_fov import PartialFov
 from medcl.augment.policy import Policy, check_policy
 from medcl.augment.respiratory_blur import RespiratoryBlur
+from medcl.augment.rotation import Rotation
 from medcl.augment.slice_dropout import SliceDropout
 from medcl.augment.tasks import TaskProfile
 from medcl.augment.thick_slice import ThickSlice
@@ -127,6 +128,33 @@ def test_the_physics_of_another_modality_is_refused(transform, modality):
 )
 def test_what_no_scanner_of_the_modality_does_is_refused(modality, transform):
     assert "SC013" in codes(modality, transform)
+
+
+@pytest.mark.parametrize(
+    ("modality", "first", "second"),
+    [
+        ("CT", ThickSlice(thickness_mm=(0.0, 2.0)), ThickSlice(thickness_mm=(0.0, 2.0), axis="y")),
+        ("CT", Cutout(fraction=(0.0, 0.1)), Cutout(fraction=(0.0, 0.1))),
+        ("PT", CountNoise(liver_cov=(0.0, 0.12)), CountNoise(liver_cov=(0.0, 0.12))),
+        (
+            "MR_WEIGHTED",
+            Motion(degrees=(0.0, 1.0), mm=(0.0, 1.0)),
+            Motion(degrees=(0.0, 1.0), mm=(0.0, 1.0), axis="x"),
+        ),
+    ],
+    ids=lambda each: getattr(each, "kind", each),
+)
+def test_what_is_within_its_limit_alone_is_refused_twice(modality, first, second):
+    assert "SC013" not in codes(modality, first)
+    assert "SC013" in codes(modality, first, second)
+
+
+def test_a_thick_slice_interpolates_once_more_than_texture_bears():
+    violations = check_policy(
+        policy_of("CT", Rotation(max_degrees=5.0), ThickSlice(thickness_mm=(0.0, 3.0))),
+        TaskProfile.TEXTURE,
+    ).violations
+    assert any("one resampling" in each.allowed for each in violations)
 
 
 def test_a_window_of_its_own_for_each_view_is_refused_where_density_counts():

@@ -4,6 +4,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -204,3 +205,19 @@ def test_verify_finds_a_flipped_byte(site, tmp_path, capsys):
     path.write_bytes(content)
     assert medcl("store", "verify", str(copy)) == 3
     assert "Ingest their sources again" in capsys.readouterr().err
+
+
+def test_views_that_keep_off_lesions_ask_for_a_set_of_maps_before_anything_is_written(site, capsys):
+    cutout = "    - {kind: cutout, fraction: [0.0, 0.05]}\n"
+    unnamed = site.settings("unnamed", PRETRAIN)
+    with Path(unnamed).open("a") as file:
+        file.write(cutout)
+    assert medcl("pretrain", unnamed) == 3
+    assert "training.lesion_set" in capsys.readouterr().err
+    classes = PRETRAIN.replace("batch_size: 4", "batch_size: 4, lesion_set: horseshoe")
+    wrong = site.settings("wrong", classes)
+    with Path(wrong).open("a") as file:
+        file.write(cutout)
+    assert medcl("pretrain", wrong) == 2
+    assert not (site.runs / "unnamed").exists()
+    assert not (site.runs / "wrong").exists()
