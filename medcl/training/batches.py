@@ -11,10 +11,11 @@ import torch
 
 from medcl.augment import views
 from medcl.augment.policy import Policy
+from medcl.augment.source import Lesion
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.methods.pairing import patient_ids
-from medcl.shapes import PatientIds, Points, Views
+from medcl.shapes import PatientIds, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import Content, read_boxes, read_lesions, source_of
@@ -123,7 +124,7 @@ class BatchReader:
     workers: int
     prefetch_steps: int
     lesion_set: str | None = None
-    lesions: Mapping[str, tuple[Points, ...]] = field(default_factory=dict)
+    lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
