@@ -226,4 +226,6 @@ def _is_consistent(one: float, other: float) -> bool:
     """Return whether two views show a lesion alike: both, neither, or the same part of it."""
     if one == 0 or other == 0:
         return one == other
-    return min(one, other) >= LESION_KEPT or abs(one - other) <= 1 - LESION_KEPT
+    if max(one, other) >= LESION_KEPT:
+        return min(one, other) >= LESION_KEPT
+    return abs(one - other) <= 1 - LESION_KEPT
