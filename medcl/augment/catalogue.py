@@ -18,12 +18,12 @@ from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.partial_fov import PartialFov
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
 from medcl.augment.respiratory_blur import RespiratoryBlur
+from medcl.augment.rot90 import Rot90
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
+from medcl.augment.shear import GantryTilt, Shear
 from medcl.augment.slice_dropout import SliceDropout
 from medcl.augment.thick_slice import ThickSlice
-from medcl.augment.rot90 import Rot90
-from medcl.augment.shear import GantryTilt, Shear
 from medcl.augment.translation import Translation
 from medcl.augment.window_jitter import WindowJitter
 

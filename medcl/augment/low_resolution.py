@@ -72,6 +72,10 @@ class LowResolution:
 
         return among_measured(views, setting.measured, averaged)
 
+    def resamples(self) -> bool:
+        """Return that what was thinned out is interpolated back."""
+        return True
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return 2.5 mm, as for slices that small nodules are read on; PET 6 mm; shapes none.
 

@@ -69,6 +69,10 @@ class ThickSlice:
         )
         return among_measured(views, setting.measured, lambda each: banded(each, weights, axis))
 
+    def resamples(self) -> bool:
+        """Return that what was thinned out is interpolated back."""
+        return True
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return 5 mm for CT, 6 mm for MR, 1.5 times a usual 3 mm slice for PET; shapes none."""
         thickest = {"CT": 5.0, "MR_WEIGHTED": 6.0, "MR_QUANTITATIVE": 6.0, "PT": 4.5}

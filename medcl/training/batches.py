@@ -15,7 +15,7 @@ from medcl.augment.source import Lesion
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.methods.pairing import patient_ids
-from medcl.shapes import PatientIds, Views
+from medcl.shapes import PatientIds, SmallViews, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import Content, read_boxes, read_lesions, source_of
@@ -43,7 +43,9 @@ class Batch:
     contents: list[list[Content]]
     lesions: list[list[np.ndarray] | None] | None = None
 
-    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds, *tuple[Views, ...]]:
+    def render(
+        self, device: torch.device
+    ) -> tuple[Views, Views, PatientIds, *tuple[SmallViews, ...]]:
         """Return both views of each row, the patients' ids, and the local views, on a device."""
         first, second, *local = (self._render(view, device) for view in range(len(self.drawn)))
         ids = patient_ids([row.patient_key for row in self.rows])
