@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from medcl.tensor_shapes import PatientIds as PatientIds
     from medcl.tensor_shapes import RowMask as RowMask
     from medcl.tensor_shapes import Scalar as Scalar
+    from medcl.tensor_shapes import SmallViews as SmallViews
     from medcl.tensor_shapes import ViewMask as ViewMask
     from medcl.tensor_shapes import Views as Views
     from medcl.tensor_shapes import VoxelLogits as VoxelLogits

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 
 Views = Float[torch.Tensor, "B C X Y Z"]
+SmallViews = Float[torch.Tensor, "B C _ _ _"]  # of another size than the views beside them
 ViewMask = Bool[torch.Tensor, "B 1 X Y Z"]
 Features = Float[torch.Tensor, "B F"]
 Embeddings = Float[torch.Tensor, "N E"]

@@ -150,7 +150,7 @@ def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
     lower, upper = _places(place, move.linear)
     lesions = place.source.lesions if place.crop.lesions == "both" else ()
     if lesions:
-        chosen = lesions[min(int(chance.between(0, len(lesions))), len(lesions) - 1)]
+        chosen = lesions[min(int(chance.between(0.0, float(len(lesions)))), len(lesions) - 1)]
         middle = np.clip(chosen.mean(axis=0), lower, upper)
         half = _half_voxels(place, move.linear)
         lower, upper = np.maximum(lower, middle - half), np.minimum(upper, middle + half)
@@ -193,12 +193,12 @@ def _holds_body(pose: Pose, place: Place) -> bool:
 
 
 def _cuts(pose: Pose, place: Place) -> int:
-    """Return how many lesions a first view cuts, and one more where it should show one."""
+    """Return how many lesions a first view cuts; showing none where it should is worse than all."""
     if place.crop.lesions == "ignore" or not place.source.lesions:
         return 0
     shown = lesions_shown(pose, place.source, place.grid)
     wanted = place.crop.lesions == "both" and max(shown) < LESION_KEPT
-    return sum(0 < part < LESION_KEPT for part in shown) + int(wanted)
+    return sum(0 < part < LESION_KEPT for part in shown) + int(wanted) * (len(shown) + 1)
 
 
 def _fits(candidate: Pose, first: Pose, place: Place) -> bool:
@@ -226,4 +226,6 @@ def _is_consistent(one: float, other: float) -> bool:
     """Return whether two views show a lesion alike: both, neither, or the same part of it."""
     if one == 0 or other == 0:
         return one == other
-    return min(one, other) >= LESION_KEPT or abs(one - other) <= 1 - LESION_KEPT
+    if max(one, other) >= LESION_KEPT:
+        return min(one, other) >= LESION_KEPT
+    return abs(one - other) <= 1 - LESION_KEPT

@@ -99,6 +99,12 @@ class Policy:
         )
 
     @property
+    def keeps_lesions(self) -> bool:
+        """Whether its crop has to know where lesions are."""
+        crops = (each for each in self.transforms if isinstance(each, Crop))
+        return any(crop.lesions != "ignore" for crop in crops)
+
+    @property
     def named(self) -> dict[str, Transform]:
         """The transforms by name: their kind, numbered from the second of a kind on."""
         names: dict[str, Transform] = {}

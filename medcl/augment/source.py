@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 
 from medcl.geometry.boxes import Box
-from medcl.shapes import Affine, Points
+from medcl.shapes import Affine
+
+Lesion = Float64[np.ndarray, "_ 3"]
+"""Points of one lesion, in voxel coordinates of its volume."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -34,7 +38,7 @@ class Source:
     low: float = 0.0
     high: float = 1.0
     body: Box | None = None
-    lesions: tuple[Points, ...] = ()
+    lesions: tuple[Lesion, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is no geometry.

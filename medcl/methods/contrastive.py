@@ -12,7 +12,7 @@ from medcl.encoders.interface import Encoder
 from medcl.methods.gather import gather_rows
 from medcl.methods.pairing import excluded_rows
 from medcl.methods.signals import step_signals
-from medcl.shapes import Embeddings, PatientIds, RowMask, Scalar, Views
+from medcl.shapes import Embeddings, PatientIds, RowMask, Scalar, SmallViews, Views
 
 
 @runtime_checkable
@@ -76,7 +76,7 @@ class ContrastiveMethod(nn.Module):
         self.objective = objective
 
     def forward(
-        self, views_a: Views, views_b: Views, patient_ids: PatientIds, *local_views: Views
+        self, views_a: Views, views_b: Views, patient_ids: PatientIds, *local_views: SmallViews
     ) -> StepOutput:
         """Return loss and signals of one batch.
 

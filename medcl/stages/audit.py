@@ -32,6 +32,7 @@ from medcl.stages.encoders import checksum, require_same_input
 from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder, content_digest
 from medcl.stages.summary import Figure, StageSummary, Table, Written
+from medcl.store.lesions import parts
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import source_of
@@ -64,7 +65,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     verdict = judge(
         policy,
         TaskProfile(config.task),
-        facts=facts_of(every),
+        facts=facts_of(every, with_lesions=_marked(store, config)),
         accepted=accepted_of(config.accept_unknown),
     )
     rows = _of_many_patients(every, config.volumes, config.seed)
@@ -125,22 +126,30 @@ def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[
     return [row for _, row in sorted(ranked, key=lambda pair: pair[0])[:count]]
 
 
+def _marked(store: Store, config: AuditConfig) -> set[str]:
+    """Return the keys of volumes whose lesions are known."""
+    if config.lesions is None:
+        return set()
+    return {found.key for found in store.label_maps(config.lesions)}
+
+
 def _read(
     store: Store, config: AuditConfig, rows: Sequence[VolumeRow], progress: ProgressSink
 ) -> tuple[list[Case], list[LabelMap | None]]:
     """Return the volumes and, where a label set marks lesions, their label maps."""
-    marked = set()
-    if config.lesions is not None:
-        marked = {label.key for label in store.label_maps(config.lesions)}
+    marked = _marked(store, config)
     cases, labels = [], []
     with progress.task("Reading", total=len(rows), unit="volumes") as advance:
         for row in rows:
             volume = store.read(row.key)
-            has_map = config.lesions is not None and row.key in marked
-            labels.append(store.read_label_map(config.lesions, row.key) if has_map else None)
+            marks = None
+            if config.lesions is not None and row.key in marked:
+                marks = store.read_label_map(config.lesions, row.key)
+            labels.append(marks)
+            known = {} if marks is None else {row.key: parts(marks)}
             cases.append(
                 Case(
-                    source=source_of(row),
+                    source=source_of(row, known),
                     patient=row.patient_key,
                     array=volume.array.astype("float32"),
                     validity=volume.validity,

@@ -20,6 +20,7 @@ from medcl.runtime.processes import is_first_process
 from medcl.stages.progress import Advance, ProgressSink
 from medcl.stages.run_folder import RunFolder, content_digest
 from medcl.stages.summary import Figure, StageSummary, Written
+from medcl.store.lesions import lesion_points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.tracking.tracker import Tracker
@@ -58,11 +59,11 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     rows = [row for row in rows if row.patient_key not in held_out]
     if not rows:
         raise InputError("All volumes of the cohort belong to held-out patients; none is left.")
-    facts, accepted = facts_of(rows), accepted_of(config.accept_unknown)
+    marked = _marked(store, config)
+    facts, accepted = facts_of(rows, with_lesions=marked), accepted_of(config.accept_unknown)
     verdict = require_safe(policy, TaskProfile(config.task), facts=facts, accepted=accepted)
     inputs = {"settings": deciding(config), "volumes": content_digest(rows), "policy": policy.hash}
     if config.training.lesion_set is not None:
-        store.label_maps(config.training.lesion_set)  # refuses a name that is none of a set of maps
         inputs["lesions"] = store.label_digest(config.training.lesion_set)
     run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
     if (found := run_folder.finished()) is not None:
@@ -76,11 +77,14 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         in_channels=rows[0].num_channels,
         seed=config.training.seed,
     )
+    lesions = {}
+    if config.training.lesion_set is not None and policy.keeps_lesions:
+        lesions = lesion_points(store, config.training.lesion_set, rows)
     with _tracked(config, run_folder.folder, rows), _reported(config, progress) as report:
         result = pretrain(
             method=method,
             policy=policy,
-            cohort=Cohort(store=store, rows=rows, verdict=verdict),
+            cohort=Cohort(store=store, rows=rows, lesions=lesions, verdict=verdict),
             folder=run_folder.folder,
             recipe=recipe_of(config.training),
             machine=machine_of(config.machine),
@@ -109,6 +113,13 @@ def deciding(config: PretrainConfig) -> dict[str, object]:
         for name, value in plain(config).items()
         if name not in {"name", "store", "runs", "machine", "tracking"}
     }
+
+
+def _marked(store: Store, config: PretrainConfig) -> set[str]:
+    """Return the keys of volumes whose lesions are known."""
+    if config.training.lesion_set is None:
+        return set()
+    return {found.key for found in store.label_maps(config.training.lesion_set)}
 
 
 def _deliver(

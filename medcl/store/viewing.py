@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medcl.augment.source import Source
+from medcl.augment.source import Lesion, Source
 from medcl.geometry.boxes import Box
-from medcl.shapes import Points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
@@ -14,7 +13,7 @@ Content = tuple[np.ndarray, np.ndarray | None]
 """Voxels ``(C, x, y, z)`` of a box in the volume's unit, and where they were measured."""
 
 
-def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Points, ...]] | None = None) -> Source:
+def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Lesion, ...]] | None = None) -> Source:
     """Return what drawing views needs to know about a volume.
 
     Args:

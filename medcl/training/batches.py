@@ -11,10 +11,11 @@ import torch
 
 from medcl.augment import views
 from medcl.augment.policy import Policy
+from medcl.augment.source import Lesion
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.methods.pairing import patient_ids
-from medcl.shapes import PatientIds, Points, Views
+from medcl.shapes import PatientIds, SmallViews, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import Content, read_boxes, read_lesions, source_of
@@ -42,7 +43,9 @@ class Batch:
     contents: list[list[Content]]
     lesions: list[list[np.ndarray] | None] | None = None
 
-    def render(self, device: torch.device) -> tuple[Views, Views, PatientIds, *tuple[Views, ...]]:
+    def render(
+        self, device: torch.device
+    ) -> tuple[Views, Views, PatientIds, *tuple[SmallViews, ...]]:
         """Return both views of each row, the patients' ids, and the local views, on a device."""
         first, second, *local = (self._render(view, device) for view in range(len(self.drawn)))
         ids = patient_ids([row.patient_key for row in self.rows])
@@ -123,7 +126,7 @@ class BatchReader:
     workers: int
     prefetch_steps: int
     lesion_set: str | None = None
-    lesions: Mapping[str, tuple[Points, ...]] = field(default_factory=dict)
+    lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:

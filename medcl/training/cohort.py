@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medcl.augment.source import Lesion
 from medcl.augment.verdict import Verdict
-from medcl.shapes import Points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
@@ -23,5 +23,5 @@ class Cohort:
 
     store: Store
     rows: Sequence[VolumeRow]
-    lesions: Mapping[str, tuple[Points, ...]] = field(default_factory=dict)
+    lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
     verdict: Verdict | None = None

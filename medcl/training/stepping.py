@@ -10,7 +10,7 @@ from torch import nn
 from medcl.errors import MedclError
 from medcl.methods.contrastive import ContrastiveMethod
 from medcl.runtime import seeds
-from medcl.shapes import PatientIds, Scalar, Views
+from medcl.shapes import PatientIds, Scalar, SmallViews, Views
 from medcl.training import checkpoint as checkpoints
 from medcl.training.batches import Batch
 from medcl.training.checkpoint import Checkpoint, Origin
@@ -45,7 +45,7 @@ class _Plain(nn.Module):
         self.method = method
 
     def forward(
-        self, views_a: Views, views_b: Views, ids: PatientIds, *local: Views
+        self, views_a: Views, views_b: Views, ids: PatientIds, *local: SmallViews
     ) -> tuple[Scalar, dict[str, Scalar]]:
         output = self.method(views_a, views_b, ids, *local)
         return output.loss, output.metrics

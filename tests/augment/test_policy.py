@@ -5,20 +5,25 @@ from dataclasses import replace
 
 import pytest
 
+from medcl.augment.anisotropic_scale import AnisotropicScale
 from medcl.augment.bias_field import BiasField
 from medcl.augment.blur import Blur
 from medcl.augment.contract import Flag, claim_of
 from medcl.augment.crop import Crop
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
+from medcl.augment.displacement import Displacement
 from medcl.augment.gain import Gain, Gamma
 from medcl.augment.grid import ViewGrid
 from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
 from medcl.augment.policy import Policy, _numbers, check_policy, require_safe
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
+from medcl.augment.rot90 import Rot90
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.shear import GantryTilt, Shear
+from medcl.augment.tasks import TaskProfile, required_flags
+from medcl.augment.transform import require_common
 from medcl.errors import ConfigError, PolicyError
 
 GRID = ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0))
@@ -58,6 +63,14 @@ def test_default_policies_are_safe_for_a_task_nobody_has_named(policy):
         (Scale(zoom=(0.98, 1.02)), "SC020"),
         (ResizedCrop(fraction=(0.5, 1.0)), "SC021"),
         (Rotation(max_degrees=30.0), "SC022"),
+        (Rot90(axis="z"), "SC022"),
+        (AnisotropicScale(zoom=(0.97, 1.03)), "SC020"),
+        (AnisotropicScale(zoom=(0.9, 1.0), sharing="batch"), "SC013"),
+        (Shear(max_degrees=3.0), "SC020"),
+        (Shear(max_degrees=5.0), "SC013"),
+        (GantryTilt(max_degrees=10.0), "SC090"),
+        (Displacement(spacing_mm=40.0, max_fraction=0.1), "SC020"),
+        (Displacement(spacing_mm=40.0, max_fraction=0.35), "SC013"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.kind,
 )
@@ -91,6 +104,132 @@ def test_transforms_of_one_kind_compose():
     assert codes(ct(GaussianNoise(sd_hu=(0.0, 20.0)))) == set()
     assert codes(ct(*[GaussianNoise(sd_hu=(0.0, 20.0))] * 2)) == set()
     assert codes(ct(*[GaussianNoise(sd_hu=(0.0, 20.0))] * 3)) == {"SC013"}
+
+
+def test_mirrors_that_always_come_together_keep_the_side_but_not_the_orientation():
+    both = [Flip(axis="x", probability=1.0), Flip(axis="y", probability=1.0)]
+    assert codes(ct(*both)) == {"SC022"}
+    assert codes(ct(*both), TaskProfile.CONTRAST_CLASS) == set()
+    perhaps = [Flip(axis="x", probability=0.5), Flip(axis="y", probability=1.0)]
+    assert "SC001" in codes(ct(*perhaps))
+
+
+def test_gains_and_offsets_propagate_to_every_tissue():
+    gain = Gain(factor=(0.996, 1.004))
+    assert codes(ct(gain)) == set()
+    assert codes(ct(gain, gain)) == set()
+    assert codes(ct(*[gain] * 3)) == {"SC010"}
+    once = HuOffset(offset_hu=(0.0, 4.0))
+    assert codes(ct(once)) == set()
+    assert codes(ct(HuOffset(offset_hu=(-4.0, 0.0)), once)) == {"SC010"}
+
+
+def test_variances_of_noise_add_in_contrast_to_noise():
+    noise = GaussianNoise(sd_hu=(0.0, 5.0))
+    fresh = ct(Crop(min_overlap=0.9), noise, noise)
+    assert "SC041" not in codes(fresh, TaskProfile.FOCAL)
+    assert "SC041" in codes(ct(Crop(min_overlap=0.9), *[noise] * 3), TaskProfile.FOCAL)
+
+
+def test_volumes_multiply_in_what_is_summed_over_them():
+    window = FixedWindow(low=0.0, high=20.0)
+
+    def judged(*transforms):
+        policy = Policy(
+            name="t", modality="PT", grid=GRID, window=window, transforms=(Crop(), *transforms)
+        )
+        return codes(policy, TaskProfile.SUV_TOTAL)
+
+    small = Scale(zoom=(0.995, 1.002), sharing="batch")
+    assert judged(small) == set()
+    assert judged(*[small] * 4) == {"SC052"}
+    assert judged(Displacement(spacing_mm=50.0, max_fraction=0.05)) == {"SC052"}
+
+
+def test_a_gantry_may_be_tilted_on_ct_of_the_head_where_the_grid_does_not_matter():
+    tilted = replace(ct(Crop(), GantryTilt(max_degrees=14.0)), region="head")
+    assert codes(tilted, TaskProfile.LATERAL) == set()
+    assert "SC021" in codes(tilted)
+    assert "SC090" in codes(replace(tilted, region="body"), TaskProfile.LATERAL)
+
+
+def test_a_displacement_is_legal_for_side_and_contrast_and_not_for_shape_or_size():
+    bent = ct(Crop(), Displacement(spacing_mm=40.0, max_fraction=0.1))
+    for task in (TaskProfile.LATERAL, TaskProfile.CONTRAST_CLASS):
+        assert codes(bent, task) == set()
+    assert "SC110" in codes(bent, TaskProfile.SHAPE)
+    assert "SC020" in codes(bent, TaskProfile.SIZE)
+    assert "SC030" not in codes(bent, TaskProfile.SIZE)
+
+
+def test_shape_refuses_what_bends_it_however_little():
+    for transform in (Shear(max_degrees=0.1), AnisotropicScale(zoom=(0.999, 1.0))):
+        assert codes(ct(Crop(), transform), TaskProfile.SHAPE) == {"SC110"}
+
+
+def test_two_interpolations_are_one_too_many_for_texture():
+    class Resampling(GaussianNoise):
+        def resamples(self):
+            return True
+
+    thick = Resampling(sd_hu=(0.0, 1.0))
+    reasons = [
+        violation.reason
+        for violation in check_policy(
+            ct(Crop(), Rotation(max_degrees=5.0), thick), TaskProfile.TEXTURE
+        ).violations
+    ]
+    assert any("interpolated once" in reason for reason in reasons)
+    alone = check_policy(ct(Crop(), thick), TaskProfile.TEXTURE).violations
+    assert not any("interpolated once" in violation.reason for violation in alone)
+
+
+@pytest.mark.parametrize(
+    ("task", "modality", "flags"),
+    [
+        ("lateral", "CT", "laterality orientation"),
+        ("density", "CT", "hu_calibration hu_texture lowcontrast_cnr"),
+        ("size", "CT", "physical_scale spacing_truth topology lesion_mass"),
+        ("focal", "MR_WEIGHTED", "lesion_mass lowcontrast_cnr"),
+        ("texture", "CT", "hu_texture"),
+        ("suv_absolute", "PT", "uptake_abs"),
+        ("suv_ratio", "PT", "uptake_ratio"),
+        ("suv_total", "PT", "uptake_total"),
+        ("contrast_class", "MR_WEIGHTED", "contrast_polarity"),
+        ("quantitative_mr", "MR_QUANTITATIVE", "hu_calibration"),
+        ("shape", "CT", "topology physical_scale spacing_truth"),
+        ("acquisition", "CT", "hu_texture"),
+        (
+            "generic",
+            "CT",
+            "laterality orientation physical_scale spacing_truth contrast_polarity hu_calibration",
+        ),
+        (
+            "generic",
+            "PT",
+            "laterality orientation physical_scale spacing_truth contrast_polarity uptake_abs"
+            " uptake_ratio",
+        ),
+        (
+            "generic",
+            "MR_WEIGHTED",
+            "laterality orientation physical_scale spacing_truth contrast_polarity",
+        ),
+    ],
+)
+def test_each_task_profile_needs_what_the_specification_says(task, modality, flags):
+    always = {"fov_truth", "finite_range"}
+    found = {flag.value for flag in required_flags(TaskProfile(task), modality)}
+    assert found == set(flags.split()) | always
+
+
+def test_there_are_thirteen_task_profiles():
+    assert len(TaskProfile) == 13
+
+
+def test_sharing_within_a_pair_is_refused_with_its_reason():
+    with pytest.raises(ValueError, match="which views belong together"):
+        require_common(0.5, "pair")
 
 
 @pytest.mark.parametrize("task", [TaskProfile.DENSITY, TaskProfile.TEXTURE])
