@@ -60,7 +60,7 @@ class Anatomy:
         deep: CT: the tissue of voxels far from any border, numbered as in `TISSUES_HU`; else 0.
         thin: CT: the same with one voxel of border left out; small structures are still in it.
         body: Where the body is.
-        level: Where the body has no edges: half of it, that with the smaller gradient.
+        level: Where there are no edges: the gradient is at most what half of the body has.
         lesion: Where lesions are, or ``None``.
     """
 
@@ -181,4 +181,4 @@ def _level(smooth: Grey, body: Mask) -> Mask:
     if not body.any():
         return body
     slope = ndimage.generic_gradient_magnitude(smooth, ndimage.sobel)
-    return np.asarray(body & (slope <= np.median(slope[body])))
+    return np.asarray(slope <= np.median(slope[body]))

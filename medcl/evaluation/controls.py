@@ -276,19 +276,24 @@ def _folded(scene: Scene) -> list[Observed]:
 
 
 def _padded(scene: Scene) -> list[Observed]:
-    """Return a view whose one half is the reflection of the other, along each axis with room."""
+    """Return views that go on by their own reflection, along each axis with room."""
+    view = scene.view()
     return [
         replace(view, grey=_reflected(view.grey, axis))
-        for view in (scene.view(),)
         for axis, size in enumerate(view.grey.shape)
         if size >= _LONG_ENOUGH
     ]
 
 
 def _reflected(grey: np.ndarray, axis: int) -> np.ndarray:
-    size = grey.shape[axis]
+    """Return values reflected at the plane with most structure before it."""
+    size, depth = grey.shape[axis], _LONG_ENOUGH // 2
+    planes = np.abs(np.diff(np.moveaxis(grey, axis, 0), axis=0)).sum(axis=(1, 2))
+    before = np.convolve(planes, np.ones(depth), "valid")[: size - 2 * depth + 1]
+    plane = depth + int(before.argmax())
     index = np.arange(size)
-    return np.take(grey, np.minimum(index, size - 1 - index), axis)
+    mirrored = np.maximum(2 * plane - 1 - index, 0)
+    return np.take(grey, np.where(index < plane, index, mirrored), axis)
 
 
 def _claimed(scene: Scene) -> list[Observed]:

@@ -29,28 +29,25 @@ def field_of_view(observed: Observed) -> dict[str, float]:
         ),
         "not_finite_or_out_of_range": float(observed.num_wrong),
     }
-    if observed.lesion is not None and observed.lesion_mm3 > 0:
+    if observed.lesion is not None:
         figures |= _lesion(observed, observed.lesion)
     return figures
 
 
 def _lesion(observed: Observed, lesion: Mask) -> dict[str, float]:
     """Return how much of a lesion is seen; a value erased to emptiness is not."""
+    if not lesion.any():
+        return {"lesion_retained": 0.0}
     reach = _VISIBLE * (observed.high - observed.low)
     erased = (observed.grey <= observed.low + 1e-6) & (observed.truth > observed.low + reach)
     seen = lesion & observed.shown & ~erased
-    linear = observed.map.view_to_world[:3, :3]
-    ratio = abs(float(np.linalg.det(linear))) / observed.voxel_mm3
-    if not observed.map.is_straight:
-        cells = observed.map.volume_ratios(observed.spacing_mm).mean(axis=0)
-        here = lesion[:-1, :-1, :-1]
-        ratio = float(cells[here].mean()) if here.any() else ratio
-    retained = float(seen.sum()) * observed.voxel_mm3 * ratio / observed.lesion_mm3
-    # Voxels are counted by their nearest neighbour: the whole of it can count a little over 1.
-    figures = {"lesion_retained": min(retained, 1.0)}
-    if lesion.any() and ratio > 0:
-        figures["lesion_volume"] = 1 / ratio
-    return figures
+    cells = np.abs(observed.map.volume_ratios(observed.spacing_mm).mean(axis=0))
+    here = lesion[:-1, :-1, :-1]
+    is_local = not observed.map.is_straight and here.any()
+    return {
+        "lesion_retained": observed.lesion_inside * float(seen.sum() / lesion.sum()),
+        "lesion_volume": 1 / float(cells[here].mean() if is_local else cells.mean()),
+    }
 
 
 def lesion_pair(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:

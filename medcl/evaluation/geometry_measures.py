@@ -11,7 +11,7 @@ def view_geometry(observed: Observed) -> dict[str, float]:
 
     ``orientation`` in degrees; ``scale`` and ``volume_change`` as fractions; ``mirrored`` and
     ``folded`` as shares; the rest are volume ratios by ten determinants per cell, 1 where nothing
-    changes.
+    changes. A mirror image as a whole is not folded, so its sign is taken out.
 
     Args:
         observed: The view.
@@ -21,10 +21,11 @@ def view_geometry(observed: Observed) -> dict[str, float]:
     """
     linear = observed.map.view_to_world[:3, :3] / np.asarray(observed.spacing_mm)
     angle, zooms = turn_and_zoom(linear)
-    ratios = observed.map.volume_ratios(observed.spacing_mm)
+    handed = float(np.linalg.det(linear))
+    ratios = observed.map.volume_ratios(observed.spacing_mm) * np.sign(handed)
     low, high = np.percentile(ratios, [1, 99])
     return {
-        "mirrored": float(np.linalg.det(linear) < 0),
+        "mirrored": float(handed < 0),
         "orientation": angle,
         "scale": max(abs(zoom - 1) for zoom in zooms),
         "volume_change": 1 / abs(float(ratios.mean())) - 1 if ratios.mean() else -1.0,

@@ -61,8 +61,8 @@ def looks_mirrored(observed: Observed) -> bool | None:
 def ordering(observed: Observed) -> float | None:
     """Return the rank correlation of truth and view, over steps of brightness.
 
-    The median of each step is compared, so that noise, which changes no tissue's place in the
-    order, is not counted.
+    The median of each step is compared, away from edges, so that neither noise nor blur, which
+    change no tissue's place in the order, are counted.
 
     Args:
         observed: The view.
@@ -71,8 +71,8 @@ def ordering(observed: Observed) -> float | None:
         1 where all tissues keep their order, -1 where it is turned round; ``None`` where there is
         no contrast.
     """
-    shown = observed.shown
-    truth, view = observed.truth[shown], observed.grey[shown]
+    level = observed.level & observed.shown
+    truth, view = observed.truth[level], observed.grey[level]
     if len(truth) < 2 * _FEWEST:
         return None
     low, high = np.percentile(truth, [0.5, 99.5])

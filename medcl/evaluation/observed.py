@@ -13,6 +13,7 @@ from medcl.augment.source import Source
 from medcl.augment.views import Drawn, boxes, render
 from medcl.evaluation.anatomy import Anatomy, Case
 from medcl.evaluation.view_map import ViewMap, rendered_maps
+from medcl.geometry.affine import transform_points
 
 Grey = Float[np.ndarray, "X Y Z"]
 Mask = Bool[np.ndarray, "X Y Z"]
@@ -32,15 +33,16 @@ class Observed:
         mask: Where it claims to be measured.
         map: Where it lies.
         still: The view at the same place, neither turned nor scaled nor changed.
-        truth: The volume's value nearest to each voxel, cut to what the network can see.
+        truth: The volume's value there, cut to what the network can see: that of the nearest voxel,
+            on PET blended of its neighbours.
         smooth: The same of the volume without its noise.
         deep: Tissue far from borders, 0 for none.
         thin: Tissue nearer to borders, 0 for none.
         body: Where the body is.
         body_mm3: Volume of the whole body.
-        level: Where the body has no edges.
+        level: Where there are no edges.
         lesion: Where lesions are, or ``None``.
-        lesion_mm3: Volume of the whole lesion.
+        lesion_inside: Part of the whole lesion that lies within the view.
         num_wrong: Values that are not finite or beyond what a network is promised.
         num_invented: Values outside of the mask that are not empty, over all channels.
     """
@@ -61,7 +63,7 @@ class Observed:
     body_mm3: float
     level: Mask
     lesion: Mask | None
-    lesion_mm3: float
+    lesion_inside: float
     num_wrong: int
     num_invented: int
 
@@ -132,6 +134,9 @@ def _observed(
     beyond = ~np.isfinite(view) | (view < -1 - 1e-6) | (view > most + 1e-6)
     lesion = None if anatomy.lesion is None else view_map.of_nearest(anatomy.lesion)
     inside = view_map.inside
+    # Uptake is summed over small spots, where half a voxel matters; HU keep their noise.
+    look_up = view_map.of_blended if drawn.modality == "PT" else view_map.of_nearest
+    truth = look_up(anatomy.grey)
     return Observed(
         modality=drawn.modality,
         spacing_mm=drawn.grid.spacing_mm,
@@ -141,7 +146,7 @@ def _observed(
         mask=mask,
         map=view_map,
         still=physical(still, drawn.window, source),
-        truth=np.clip(view_map.of_nearest(anatomy.grey).astype(float), low, high),
+        truth=np.clip(truth.astype(float), low, high),
         smooth=np.clip(view_map.of_nearest(anatomy.smooth).astype(float), low, high),
         deep=np.where(inside, view_map.of_nearest(anatomy.deep), 0),
         thin=np.where(inside, view_map.of_nearest(anatomy.thin), 0),
@@ -149,10 +154,20 @@ def _observed(
         body_mm3=float(anatomy.body.sum()) * voxel_mm3,
         level=view_map.of_nearest(anatomy.level) & inside,
         lesion=None if lesion is None else lesion & inside,
-        lesion_mm3=0.0 if anatomy.lesion is None else float(anatomy.lesion.sum()) * voxel_mm3,
+        lesion_inside=_part_inside(anatomy, view_map),
         num_wrong=int(beyond.sum()),
         num_invented=int((view[:, ~mask] != -1).sum()),
     )
+
+
+def _part_inside(anatomy: Anatomy, view_map: ViewMap) -> float:
+    """Return the part of a lesion's voxels whose centres lie within the view."""
+    if anatomy.lesion is None or not anatomy.lesion.any():
+        return 0.0
+    to_view = np.linalg.inv(view_map.view_to_world) @ view_map.source_affine
+    places = transform_points(to_view, np.argwhere(anatomy.lesion).astype(float))
+    last = np.asarray(view_map.inside.shape) - 0.5
+    return float(((places >= -0.5) & (places <= last)).all(axis=1).mean())
 
 
 def visible_range(window: Normalisation, source: Source) -> tuple[float, float]:

@@ -24,7 +24,7 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
     ``hu_drift`` is the smaller one of median and mean: a wrong calibration moves both, while
     smoothing the skewed values of lung or spongy bone moves the median alone, and a few bright
     voxels the mean alone. ``hu_thin`` is of the median of what includes small structures: it shows
-    what the spacing of the view draws together.
+    what the spacing of the view draws together. ``hu_error`` is the standard error of ``hu_drift``.
 
     Args:
         observed: The view.
@@ -41,6 +41,7 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
         median = float(np.median(view) - np.median(truth))
         mean = float(view.mean() - truth.mean())
         figures[f"hu_drift_{name}"] = min(median, mean, key=abs)
+        figures[f"hu_error_{name}"] = _error(observed, here)
         figures[f"hu_median_{name}"], figures[f"hu_mean_{name}"] = median, mean
         low, high = np.percentile(view, [5, 95]) - np.percentile(truth, [5, 95])
         figures[f"hu_p05_{name}"], figures[f"hu_p95_{name}"] = float(low), float(high)
@@ -65,12 +66,17 @@ def _tissues(observed: Observed, classes: Classes) -> list[tuple[str, Mask]]:
         if here.sum() < _FEWEST:
             continue
         middle = float(np.median(observed.truth[here]))
-        moved = observed.grey[here] - observed.truth[here]
-        spread = 1.4826 * float(np.median(np.abs(moved - np.median(moved))))
-        error = 1.2533 * spread / np.sqrt(len(moved))
-        if observed.low < middle < observed.high and error <= _KNOWN * DRIFT_HU[name][0]:
+        is_known = _error(observed, here) <= _KNOWN * DRIFT_HU[name][0]
+        if observed.low < middle < observed.high and is_known:
             found.append((name, here))
     return found
+
+
+def _error(observed: Observed, here: Mask) -> float:
+    """Return the standard error of a difference of medians, without the spread of the tissue."""
+    moved = observed.grey[here] - observed.truth[here]
+    spread = 1.4826 * float(np.median(np.abs(moved - np.median(moved))))
+    return 1.2533 * spread / float(np.sqrt(len(moved)))
 
 
 def _line(observed: Observed, tissues: list[tuple[str, Mask]]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from medcl.evaluation.observed import Grey, Mask, Observed
 
-_BINS = 8
+_BINS = 16
 _FEWEST = 30
 _PEAK_MM = 6.0
 _CONTOUR = 0.41
@@ -24,12 +24,14 @@ def level_values(observed: Observed) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Two arrays of the same length, of rising truth; empty where too little is level.
     """
-    here = observed.level & observed.shown
+    here = observed.level & observed.body & observed.shown
     smooth, truth, view = observed.smooth[here], observed.truth[here], observed.grey[here]
     if len(smooth) < 2 * _FEWEST:
         return np.empty(0), np.empty(0)
-    ends = np.unique(np.quantile(smooth, np.linspace(0, 1, _BINS + 1)))
-    step = np.clip(np.searchsorted(ends, smooth, side="right") - 1, 0, max(len(ends) - 2, 0))
+    low, high = np.percentile(smooth, [0.2, 99.8])
+    if high <= low:
+        return np.empty(0), np.empty(0)
+    step = np.floor((np.clip(smooth, low, high) - low) / (high - low) * (_BINS - 1e-9))
     pairs = [
         (float(np.median(truth[step == one])), float(np.median(view[step == one])))
         for one in np.unique(step)

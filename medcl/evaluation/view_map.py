@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from scipy import ndimage
 from torch import device
 
 from medcl.augment.sampling import Lattice, sample
@@ -53,6 +54,17 @@ class ViewMap:
             Shape of the view.
         """
         return np.asarray(volume.ravel()[self.nearest])
+
+    def of_blended(self, volume: np.ndarray) -> np.ndarray:
+        """Return the volume's value at each view voxel, blended linearly of its eight neighbours.
+
+        Args:
+            volume: Shape of the volume ``(X, Y, Z)``.
+
+        Returns:
+            Shape of the view.
+        """
+        return np.asarray(ndimage.map_coordinates(volume, self.places, order=1, mode="nearest"))
 
     @property
     def is_straight(self) -> bool:

@@ -96,7 +96,6 @@ def test_no_failure_in_many_pairs_bounds_the_rate_of_failures(default_audit):
     ("transform", "name", "worst"),
     [
         (Flip(axis="z", probability=1.0), "mirrored", 1.0),
-        (Flip(axis="x", probability=1.0), "folded", 1.0),
         (HuOffset(offset_hu=(30.0, 30.0)), "hu_drift_muscle", 30.0),
         (HuOffset(offset_hu=(30.0, 30.0)), "hu_intercept", 30.0),
         (Scale(zoom=(1.08, 1.08)), "scale", 0.08),
