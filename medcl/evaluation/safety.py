@@ -13,12 +13,17 @@ from medcl.augment.tasks import TaskProfile
 from medcl.augment.views import draw
 from medcl.evaluation.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.controls import ControlResult, run_controls
+from medcl.evaluation.enclosure import Declared, enclosures
 from medcl.evaluation.findings import Finding, Measured, failure_rate_below, findings_of
 from medcl.evaluation.measures import measure_pair, measure_view
 from medcl.evaluation.observed import observe
 from medcl.evaluation.quantities import quantities_of
 
-__all__ = ["Case", "ControlResult", "Finding", "SafetyReport", "audit_views"]
+__all__ = ["Case", "ControlResult", "Declared", "Finding", "SafetyReport", "audit_views"]
+
+_MOST_CASES = 3
+_DECLARED_DRAWS, _DECLARED_CORNERS = 1, 4
+"""Few: a bound is reached at the corners of the ranges, and each transform is drawn alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class SafetyReport:
         findings: Figures.
         not_measured: Quantities that these volumes or this window give no figure for.
         control_results: What became of each control.
+        declared: What each transform declares, beside what it was measured to do alone.
     """
 
     policy_name: str
@@ -53,11 +59,17 @@ class SafetyReport:
     findings: tuple[Finding, ...]
     not_measured: tuple[str, ...]
     control_results: tuple[ControlResult, ...]
+    declared: tuple[Declared, ...]
 
     @property
     def controls(self) -> Mapping[str, bool]:
         """Whether each control came out as it must: bad views fail, good ones pass."""
         return {each.name: each.is_as_it_must for each in self.control_results}
+
+    @property
+    def breaches(self) -> tuple[Declared, ...]:
+        """Declared bounds that do not enclose what was measured: contracts that are wrong here."""
+        return tuple(each for each in self.declared if not each.is_enclosed)
 
     @property
     def is_void(self) -> bool:
@@ -74,6 +86,7 @@ class SafetyReport:
         return {
             **asdict(self),
             "controls": dict(self.controls),
+            "breaches": [asdict(each) for each in self.breaches],
             "is_void": self.is_void,
             "is_safe": self.is_safe,
         }
@@ -128,6 +141,16 @@ def audit_views(
         findings=tuple(findings),
         not_measured=tuple(name for name in quantities_of(policy) if name not in names),
         control_results=tuple(run_controls(policy, cases, anatomies)),
+        declared=tuple(
+            enclosures(
+                policy,
+                cases[:_MOST_CASES],
+                anatomies[:_MOST_CASES],
+                draws=_DECLARED_DRAWS,
+                corners=_DECLARED_CORNERS,
+                seed=seed,
+            )
+        ),
     )
 
 
