@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
 
@@ -76,7 +76,7 @@ class BiasField:
         return {"strength": (0.0, 0.3 if modality == "MR_WEIGHTED" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: geometry and local contrast, no value."""
+        """Return what is preserved: geometry, and local contrast within the field; no value."""
         del modality
         return preserving(
             Flag.HU_CALIBRATION,
@@ -84,4 +84,5 @@ class BiasField:
             Flag.UPTAKE_ABS,
             Flag.UPTAKE_RATIO,
             Flag.UPTAKE_TOTAL,
+            lowcontrast_cnr=bounded(self.strength[1], "fraction"),
         )

@@ -7,7 +7,15 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    EXACT,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    preserving,
+)
 from medcl.augment.transform import Parameters, Setting, per_view, require_common, require_range
 from medcl.augment.worst_case import Line
 from medcl.shapes import Views
@@ -71,7 +79,9 @@ class Gain:
             return preserving(hu_calibration=drift)
         if modality == "PT":
             return preserving(Flag.HU_CALIBRATION, uptake_abs=off, uptake_total=off)
-        return preserving(Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL)
+        # Noise is multiplied too; only where there is a unit is that a change of it.
+        noise = off if modality in {"CT", "MR_QUANTITATIVE"} else EXACT
+        return preserving(Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL, hu_texture=noise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""An audit finds what a policy does to real pictures, and is void if its controls pass."""
+"""An audit finds what a policy does to real pictures, and is void if a control is missed."""
 
 import json
 from dataclasses import replace
@@ -7,32 +7,17 @@ import numpy as np
 import pytest
 
 from medcl.augment.crop import Crop
-from medcl.augment.defaults import ct_strict, mr_weighted
-from medcl.augment.grid import ViewGrid
+from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
+from medcl.augment.gain import Gain
+from medcl.augment.noise import GaussianNoise
+from medcl.augment.normalisation import FixedWindow
 from medcl.augment.refusable import Flip, HuOffset
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
-from medcl.augment.views import Source, draw
-from medcl.evaluation import safety
-from medcl.evaluation.safety import Case, audit_views
-from medcl.evaluation.safety_measures import fitted_affine, turn_and_zoom
-from medcl.geometry.affine import rotation
-
-GRID = ViewGrid(size_voxels=(20, 20, 20), spacing_mm=(2.0, 2.0, 2.0))
-
-
-def phantom(patient, seed):
-    """Soft tissue with fat, bone and lung inside, noise of 6 HU, oblique LPS axes."""
-    rng = np.random.default_rng(seed)
-    x, y, z = np.meshgrid(*(np.linspace(-1, 1, 44),) * 3, indexing="ij")
-    hounsfield = np.full((44, 44, 44), 55.0)
-    for value, centre in ((-95, (0.5, 0, 0)), (700, (-0.5, 0.4, 0)), (-800, (0, -0.5, 0.3))):
-        distance = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2
-        hounsfield[distance < 0.16] = value
-    affine = rotation(np.array([4.0, 3.0, 5.0])) @ np.diag([-1.6, -1.6, 2.0, 1.0])
-    array = (hounsfield + rng.normal(0, 4, hounsfield.shape)).astype(np.float32)[None]
-    source = Source(word=f"key-{seed}", shape=(44, 44, 44), affine=affine, low=-800.0, high=700.0)
-    return Case(source=source, patient=patient, array=array)
+from medcl.augment.tasks import TaskProfile
+from medcl.evaluation import controls, safety
+from medcl.evaluation.safety import audit_views
+from tests.evaluation.phantoms import GRID, phantom
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +25,71 @@ def cases():
     return [phantom("a", 1), phantom("b", 2)]
 
 
+@pytest.fixture(scope="module")
+def default_audit(cases):
+    return audit(ct_strict(grid=GRID), cases, draws=3, corners=2)
+
+
 def audit(policy, cases, **kwargs):
-    report = audit_views(policy, cases, **{"draws": 3, "corners": 2} | kwargs)
+    report = audit_views(policy, cases, **{"draws": 2, "corners": 1} | kwargs)
     return report, {finding.name: finding for finding in report.findings}
+
+
+@pytest.fixture
+def without_controls(monkeypatch):
+    monkeypatch.setattr(safety, "run_controls", lambda *_args: [])
 
 
 def with_transform(policy, transform):
     return replace(policy, transforms=(*policy.transforms, transform))
 
 
-def test_the_default_ct_policy_passes_and_every_control_fails(cases):
-    report, found = audit(ct_strict(grid=GRID), cases)
+def only(transform, policy=None):
+    return replace(policy or ct_strict(grid=GRID), transforms=(Crop(min_overlap=0.0), transform))
+
+
+def test_the_default_ct_policy_passes_and_every_control_comes_out_as_it_must(default_audit):
+    report, found = default_audit
     assert report.is_safe
     assert not report.is_void
-    assert set(report.controls) == {
+    assert {each.name for each in report.control_results if each.must == "pass"} == {
+        "unchanged",
+        "moved by whole voxels",
+        "turned by 5 degrees",
+    }
+    assert {each.name for each in report.control_results if each.must == "fail"} == {
         "mirrored left to right",
+        "mirrored, unknown to its map",
         "magnified 1.1 times",
+        "folded",
+        "padded by reflection",
+        "padding claimed as measured",
+        "lesion cut out",
+        "turned by 5 degrees, for texture",
+        "turned by 5 degrees, for density",
         "50 HU added",
+        "histogram shifted",
     }
     assert found["hu_drift_muscle"].worst < 5
     assert found["orientation"].worst == pytest.approx(10, abs=0.1)
     assert found["overlap"].worst >= 0.47
     assert found["orientation"].num_draws == 2 * 2 * (3 + 2)
-    json.dumps(report.to_json(), allow_nan=False)
+
+
+def test_a_report_is_plain_json_without_nan(default_audit):
+    report, _ = default_audit
+    content = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert content["is_safe"] is True
+    assert content["controls"]["folded"] is True
+    assert content["task"] == "generic"
+    assert "suv_gain" in content["not_measured"]
+
+
+def test_no_failure_in_many_pairs_bounds_the_rate_of_failures(default_audit):
+    report, found = default_audit
+    assert report.failure_rate_below == pytest.approx(3 / (2 * (3 + 2)))
+    assert found["mirrored"].num_failures == 0
+    assert found["mirrored"].failure_rate_below == pytest.approx(3 / 20)
 
 
 @pytest.mark.parametrize(
@@ -70,69 +97,146 @@ def test_the_default_ct_policy_passes_and_every_control_fails(cases):
     [
         (Flip(axis="z", probability=1.0), "mirrored", 1.0),
         (HuOffset(offset_hu=(30.0, 30.0)), "hu_drift_muscle", 30.0),
+        (HuOffset(offset_hu=(30.0, 30.0)), "hu_intercept", 30.0),
         (Scale(zoom=(1.08, 1.08)), "scale", 0.08),
         (Rotation(max_degrees=40.0), "orientation", 40.0),
     ],
     ids=lambda value: getattr(value, "kind", value),
 )
+@pytest.mark.usefixtures("without_controls")
 def test_what_a_policy_breaks_is_measured_in_its_unit(transform, name, worst, cases):
-    policy = replace(ct_strict(grid=GRID), transforms=(Crop(min_overlap=0.0),))
-    report, found = audit(with_transform(policy, transform), cases, corners=1)
+    report, found = audit(only(transform), cases)
     assert not report.is_safe
     assert found[name].status == "fail"
     assert found[name].worst == pytest.approx(worst, rel=0.03)
 
 
+@pytest.mark.usefixtures("without_controls")
+def test_a_gain_on_hu_is_found_by_the_line_through_all_tissues(cases):
+    _, found = audit(only(Gain(factor=(1.05, 1.05))), cases)
+    assert found["hu_slope"].worst == pytest.approx(0.05, abs=0.01)
+    assert found["hu_slope"].status == "fail"
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_what_the_task_does_not_need_warns_at_most(cases):
+    policy = only(Scale(zoom=(1.08, 1.08)))
+    for task, status in ((TaskProfile.SIZE, "fail"), (TaskProfile.LATERAL, "warn")):
+        report, found = audit(policy, cases, task=task)
+        assert found["scale"].status == status
+        assert report.task == task.value
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_interpolation_is_legal_for_most_tasks_but_not_for_texture():
+    still = np.diag([2.0, 2.0, 2.0, 1.0])
+    cases = [phantom("a", 3, affine=still, noise=20.0)]
+    policy = only(Rotation(max_degrees=5.0))
+    assert audit(policy, cases)[1]["noise_ratio"].status == "warn"
+    assert audit(policy, cases, task=TaskProfile.TEXTURE)[1]["noise_ratio"].status == "fail"
+
+
+@pytest.mark.usefixtures("without_controls")
 def test_a_difference_between_two_views_is_measured_as_such(cases):
-    policy = replace(ct_strict(grid=GRID), transforms=(Scale(zoom=(0.975, 1.025)),))
+    policy = only(Scale(zoom=(0.975, 1.025)))
     _, found = audit(policy, cases, draws=1, corners=6)
-    assert found["scale"].status == "pass"
+    assert found["scale"].status == "warn"
     assert found["scale_between_views"].status == "fail"
+    policy = only(HuOffset(offset_hu=(-4.0, 4.0)))
+    _, found = audit(policy, cases, draws=1, corners=6)
+    assert found["hu_drift_muscle"].status == "pass"
+    assert found["hu_drift_muscle_between_views"].worst == pytest.approx(8.0, abs=1.0)
+    assert found["hu_drift_muscle_between_views"].status == "fail"
 
 
-def test_an_audit_whose_controls_pass_is_void(cases, monkeypatch):
-    monkeypatch.setattr(safety, "_fails", lambda *_args: False)
-    report, _ = audit(ct_strict(grid=GRID), cases, draws=1, corners=0)
+@pytest.mark.usefixtures("without_controls")
+def test_what_a_whole_batch_shares_does_not_differ_between_views(cases):
+    policy = only(HuOffset(offset_hu=(-4.0, 4.0), sharing="batch"))
+    _, found = audit(policy, cases, corners=4)
+    assert found["hu_drift_muscle"].worst > 3
+    assert found["hu_drift_muscle_between_views"].worst < 1
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_uptake_is_measured_as_gain_ratio_and_total():
+    cases = [phantom("a", 1, modality="PT"), phantom("b", 2, modality="PT")]
+    base = pt(grid=GRID)
+    _, found = audit(only(Gain(factor=(1.2, 1.2)), base), cases, task=TaskProfile.SUV_ABSOLUTE)
+    for name in ("suv_gain", "suv_peak", "suv_total"):
+        assert found[name].worst == pytest.approx(1.2, rel=0.02)
+    assert found["suv_gain"].status == "fail"
+    assert found["suv_total"].status == "warn"
+    assert found["suv_ratio"].worst < 0.02
+    _, found = audit(only(Scale(zoom=(1.1, 1.1)), base), cases, task=TaskProfile.SUV_TOTAL)
+    assert found["suv_total"].worst == pytest.approx(1.1**3, rel=0.03)
+    assert found["suv_gain"].worst == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_a_quantitative_map_must_keep_its_values():
+    cases = [phantom("a", 1, modality="MR_QUANTITATIVE")]
+    window = FixedWindow(low=0.0, high=3000.0)
+    base = replace(ct_strict(grid=GRID), modality="MR_QUANTITATIVE", window=window)
+    policy = only(Gain(factor=(0.9, 0.9)), base)
+    _, found = audit(policy, cases, task=TaskProfile.QUANTITATIVE_MR)
+    assert found["map_gain"].worst == pytest.approx(0.9, abs=0.01)
+    assert found["map_gain"].status == "fail"
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_a_lesion_that_one_view_leaves_out_is_counted():
+    cases = [phantom("a", 1, lesion_at=(0.5, -0.5, -0.4))]
+    policy = replace(ct_strict(grid=GRID), transforms=(Crop(min_overlap=0.1),))
+    _, found = audit(policy, cases, draws=12, corners=0, task=TaskProfile.FOCAL)
+    assert found["lesion_kept"].mean < 0.8
+    assert found["lesion_kept"].status == "fail"
+    assert found["lesion_inconsistent"].mean > 0
+    wide = replace(GRID, size_voxels=(44, 44, 52))
+    _, found = audit(replace(policy, grid=wide), cases, draws=2, task=TaskProfile.FOCAL)
+    assert found["lesion_kept"].mean == 1.0
+    assert found["lesion_retained"].worst > 0.9
+    assert found["lesion_volume"].worst == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_noise_lowers_the_contrast_over_it(cases):
+    _, found = audit(only(GaussianNoise(sd_hu=(12.0, 12.0))), cases, task=TaskProfile.FOCAL)
+    assert found["contrast_to_noise"].status == "fail"
+    assert found["noise_ratio"].worst > 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "modality"),
+    [
+        (mr_weighted(grid=GRID), "MR_WEIGHTED"),
+        (pt(grid=GRID), "PT"),
+        (ot_shape(grid=replace(GRID, size_voxels=(32, 32, 40))), "OT"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_modality_has_controls_that_come_out_as_they_must(policy, modality):
+    cases = [phantom("a", 1, modality=modality)]
+    report, found = audit(policy, cases, draws=1, corners=0)
+    assert [each for each in report.control_results if not each.is_as_it_must] == []
+    assert not any(name.startswith("hu_") for name in found)
+    assert len(report.controls) >= 11
+
+
+def test_an_audit_that_misses_a_control_is_void(cases, monkeypatch):
+    monkeypatch.setattr(controls, "_brightened", lambda scene: [scene.view()])
+    report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
+    assert [name for name, good in report.controls.items() if not good] == ["50 HU added"]
     assert report.is_void
     assert not report.is_safe
 
 
-def test_the_renderer_is_asked_where_a_view_lies_not_the_drawn_parameters(cases):
-    source = cases[0].source
-    policy = replace(ct_strict(grid=GRID), transforms=(Scale(zoom=(1.1, 1.1)),))
-    (lattice,) = draw(policy, [source], seed=0, step=0, view=0).lattices
-    affine = fitted_affine(lattice, source.affine)
-    angle, zooms = turn_and_zoom(affine[:3, :3] / 2.0)
-    assert angle == pytest.approx(0, abs=0.05)
-    assert zooms == pytest.approx((1.1, 1.1), abs=0.002)
-
-
-def test_a_thin_slab_of_fine_slices_is_not_called_scaled():
-    """Its blur to the resolution of the view reaches the edge of the volume everywhere."""
-    affine = np.diag([0.7, 0.7, 1.25, 1.0])
-    slab = Source(word="slab", shape=(60, 60, 12), affine=affine)
-    grid = ViewGrid(size_voxels=(40, 40, 6), spacing_mm=(0.7, 0.7, 2.5))
-    policy = replace(ct_strict(grid=grid), transforms=(Crop(min_overlap=0.5),))
-    (lattice,) = draw(policy, [slab], seed=0, step=0, view=0).lattices
-    assert lattice.prefilter[2] > 0.5
-    _, zooms = turn_and_zoom(fitted_affine(lattice, affine)[:3, :3] / np.array(grid.spacing_mm))
-    assert zooms == pytest.approx((1.0, 1.0), abs=1e-4)
-
-
-def test_figures_are_averaged_within_a_patient_first():
-    pairs = [("a", 0.0)] * 9 + [("b", 10.0)]
-    finding = safety._finding("scale", pairs, safety._LIMITS["scale"])
-    assert finding.mean == 5.0
-    assert finding.interval == (0.0, 10.0)
-    assert finding.worst == 10.0
+def test_an_audit_that_refuses_good_views_is_void(cases, monkeypatch):
+    monkeypatch.setattr(controls, "_moved", controls._magnified)
+    report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
+    assert [name for name, good in report.controls.items() if not good] == ["moved by whole voxels"]
+    assert report.is_void
 
 
 def test_an_audit_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one volume"):
         audit_views(ct_strict(grid=GRID), [])
-
-
-def test_weighted_mr_is_audited_without_hounsfield_units(cases):
-    report, found = audit(mr_weighted(grid=GRID), cases, draws=2, corners=1)
-    assert not any(name.startswith("hu_") for name in found)
-    assert not report.is_void

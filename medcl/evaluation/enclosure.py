@@ -1,0 +1,209 @@
+"""Whether contracts are true: declared bounds against what each transform does on its own.
+
+A bound that a transform exceeds in more than one draw of a thousand is a wrong contract, and every
+verdict that was built on it is wrong too.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from medcl.augment.contract import Flag, claim_of
+from medcl.augment.policy import Policy
+from medcl.augment.views import draw
+from medcl.evaluation.anatomy import TISSUES_HU, Anatomy, Case
+from medcl.evaluation.measures import Figures, measure_pair, measure_view
+from medcl.evaluation.observed import observe
+from medcl.evaluation.quantities import quantities_of
+
+_SHARE = 0.999
+_SURE = 4.0
+"""Standard errors of a median that chance does not exceed in any of some thousand figures."""
+_LEAST = {Flag.ORIENTATION: 0.05, Flag.PHYSICAL_SCALE: 5e-4, Flag.HU_CALIBRATION: 1e-3}
+"""What the fit of an affine to a rendered map is known to, and HU in single precision."""
+_ROUNDING = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One declared bound beside what was measured.
+
+    Attributes:
+        transform: Name of the transform in its policy.
+        flag: What it claims to preserve.
+        bound: Largest departure it declares; 0 for none.
+        unit: Unit of the bound.
+        measured: Departure that all but one draw of a thousand stay within.
+        precision: What views without the transform measure: the resolution of the audit itself.
+        num_draws: Views or pairs measured.
+    """
+
+    transform: str
+    flag: str
+    bound: float
+    unit: str
+    measured: float
+    precision: float
+    num_draws: int
+
+    @property
+    def is_enclosed(self) -> bool:
+        """Whether the bound holds, as far as can be told."""
+        return self.measured <= self.bound + self.precision
+
+
+def enclosures(
+    policy: Policy,
+    cases: Sequence[Case],
+    anatomies: Sequence[Anatomy],
+    *,
+    draws: int,
+    corners: int,
+    seed: int = 0,
+) -> list[Declared]:
+    """Measure every transform of a policy alone, at the places that the policy's crop gives.
+
+    Args:
+        policy: The policy.
+        cases: Volumes of its modality.
+        anatomies: What is where in them.
+        draws: Random pairs of views per volume.
+        corners: Pairs per volume at the corners of all ranges.
+        seed: Seed of the draws.
+
+    Returns:
+        One per transform and declared flag that can be measured.
+    """
+    places = tuple(each for each in policy.transforms if each.kind == "crop")
+    still = _departures(replace(policy, transforms=places), cases, anatomies, draws, 0, seed)
+    found = []
+    for name, transform in policy.named.items():
+        is_crop = transform.kind == "crop"
+        transforms = (transform,) if is_crop else (*places, transform)
+        alone = replace(policy, transforms=transforms)
+        measured = _departures(alone, cases, anatomies, draws, corners, seed)
+        contract = transform.contract(policy.modality)
+        for flag in Flag:
+            claim = claim_of(contract, flag)
+            source = _LOST_BY_CROP if is_crop and flag is Flag.LESION_MASS else flag.value
+            if claim.bound is None or not measured.get(source):
+                continue
+            plain = 0.0 if is_crop else _most(still.get(source, []))
+            found.append(
+                Declared(
+                    transform=name,
+                    flag=flag.value,
+                    bound=claim.bound,
+                    unit=claim.unit,
+                    measured=_most(measured[source]),
+                    precision=plain + _LEAST.get(flag, _ROUNDING),
+                    num_draws=len(measured[source]),
+                )
+            )
+    return found
+
+
+def _most(values: Sequence[float]) -> float:
+    return float(np.quantile(values, _SHARE, method="higher")) if values else 0.0
+
+
+_LOST_BY_CROP = "lost by crop"
+"""A crop's bound is on what two views do not share: a lesion lies anywhere in them."""
+
+
+def _departures(
+    policy: Policy,
+    cases: Sequence[Case],
+    anatomies: Sequence[Anatomy],
+    draws: int,
+    corners: int,
+    seed: int,
+) -> dict[str, list[float]]:
+    """Return how far each view departs from the truth, by flag."""
+    sources = [case.source for case in cases]
+    found: dict[str, list[float]] = {}
+    for step in range(draws + corners):
+        pairs = [
+            observe(
+                draw(policy, sources, seed=seed, step=step, view=view, corners=step >= draws),
+                cases,
+                anatomies,
+            )
+            for view in (0, 1)
+        ]
+        for first, second in zip(*pairs, strict=True):
+            figures = measure_view(first), measure_view(second)
+            for each in figures:
+                for flag, value in departures(each, policy).items():
+                    found.setdefault(flag.value, []).append(value)
+            pair = measure_pair(first, second, figures)
+            found.setdefault(_LOST_BY_CROP, []).append(1 - pair["overlap"])
+    return found
+
+
+def departures(figures: Figures, policy: Policy) -> dict[Flag, float]:
+    """Return how far a view departs from what each flag promises, in the unit of its claims.
+
+    The truth of the spacing cannot be told from the size of the patient by a picture; it is
+    measured as size.
+
+    Args:
+        figures: What was measured on the view.
+        policy: Gives the modality.
+
+    Returns:
+        Departures, 0 for none, by those flags that there are figures for.
+    """
+    found: dict[Flag, float] = {}
+    for flag, name, departure in _MEASURED_BY:
+        if name in figures:
+            found[flag] = max(found.get(flag, 0.0), departure(figures[name]))
+    for flag, name in _LIMITED_BY:
+        if name in figures:
+            limit = quantities_of(policy)[name]
+            beyond = limit.badness(figures[name]) - limit.badness(limit.passes)
+            found[flag] = max(found.get(flag, 0.0), beyond, 0.0)
+    drifts = [
+        abs(figures[f"hu_drift_{tissue}"]) - _SURE * figures[f"hu_error_{tissue}"]
+        for tissue in TISSUES_HU
+        if f"hu_drift_{tissue}" in figures
+    ]
+    if drifts:
+        found[Flag.HU_CALIBRATION] = max(*drifts, 0.0)
+    # HU have a zero of their own; elsewhere noise is measured by the signal it lies on.
+    texture = "noise_ratio" if policy.modality in {"CT", "MR_QUANTITATIVE"} else "snr_ratio"
+    if texture in figures:
+        found[Flag.HU_TEXTURE] = _off(figures[texture])
+    return found
+
+
+def _off(ratio: float) -> float:
+    return abs(ratio - 1)
+
+
+def _lost(kept: float) -> float:
+    return max(1 - kept, 0.0)
+
+
+_MEASURED_BY: tuple[tuple[Flag, str, Callable[[float], float]], ...] = (
+    (Flag.LATERALITY, "mirrored", abs),
+    (Flag.LATERALITY, "looks_mirrored", abs),
+    (Flag.ORIENTATION, "orientation", abs),
+    (Flag.PHYSICAL_SCALE, "scale", abs),
+    (Flag.TOPOLOGY, "folded", abs),
+    (Flag.LESION_MASS, "lesion_retained", _lost),
+    (Flag.UPTAKE_ABS, "suv_gain", _off),
+    (Flag.UPTAKE_RATIO, "suv_ratio", abs),
+    (Flag.UPTAKE_TOTAL, "suv_total", _off),
+    (Flag.LOWCONTRAST_CNR, "contrast_to_noise", _lost),
+    (Flag.FOV_TRUTH, "invented_voxels", abs),
+    (Flag.FINITE_RANGE, "not_finite_or_out_of_range", abs),
+    (Flag.HU_CALIBRATION, "map_gain", _off),
+)
+
+_LIMITED_BY = (
+    (Flag.CONTRAST_POLARITY, "ordering"),
+    (Flag.FOV_TRUTH, "duplicated_tissue"),
+)
+"""Likenesses, which are never perfect: what counts is how far they are beyond their limit."""
