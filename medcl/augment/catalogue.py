@@ -14,6 +14,7 @@ from medcl.augment.kernel_change import KernelChange
 from medcl.augment.low_resolution import LowResolution
 from medcl.augment.monotone_map import MonotoneMap
 from medcl.augment.motion import Motion
+from medcl.augment.monai_adapter import Monai
 from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.partial_fov import PartialFov
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
@@ -62,6 +63,7 @@ ValueTransform = (
     | Gibbs
     | WindowJitter
     | HuOffset
+    | Monai
 )
 """Transforms of the values of voxels."""
 

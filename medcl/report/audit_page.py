@@ -28,6 +28,13 @@ _MODALITIES = {
     "PT": "PET in SUV",
     "OT": "shapes and derived maps",
 }
+_SHORT = {
+    "CT": "CT",
+    "MR_WEIGHTED": "weighted MR",
+    "MR_QUANTITATIVE": "MR maps",
+    "PT": "PET",
+    "OT": "shapes",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +135,15 @@ def _purpose(policy: Policy, task: TaskProfile) -> str:
         f"Pretraining of an encoder without labels, on {_MODALITIES[policy.modality]}. The encoder "
         f"learns to ignore whatever these views change. It was audited for {TASKS[task]}."
     )
-    excluded = page.table(["not valid for", "because"], words.excluded, kind="prose")
+    excluded = page.table(["task", "because"], words.excluded, kind="prose")
     foreign = page.bullets(words.foreign)
     return (
         page.paragraphs([intro])
         + page.columns(
             ("Valid for", page.bullets(words.valid)),
-            (f"Not there on {policy.modality.replace('_', ' ').lower()}", foreign),
+            (f"Does not exist on {_SHORT[policy.modality]}", foreign),
         )
-        + ("<h3>Excluded tasks</h3>" + excluded if words.excluded else "")
+        + ("<h3>Excluded: not valid for</h3>" + excluded if words.excluded else "")
     )
 
 
@@ -160,7 +167,8 @@ def _changes(policy: Policy) -> str:
     return (
         page.table(header, rows, kind="prose")
         + page.paragraphs([seen])
-        + page.folded("what each transform keeps, as declared", kept)
+        + "<h3>What each transform keeps, as declared</h3>"
+        + kept
     )
 
 

@@ -82,7 +82,7 @@ class TransformWords:
             for name, claim in self.claims.items()
             if claim != KEPT
         ]
-        return ", ".join(parts) or "nothing"
+        return ", ".join(parts) or "nothing measurable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
