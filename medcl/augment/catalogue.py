@@ -12,19 +12,19 @@ from medcl.augment.ghosting import Ghosting
 from medcl.augment.gibbs import Gibbs
 from medcl.augment.kernel_change import KernelChange
 from medcl.augment.low_resolution import LowResolution
+from medcl.augment.monai_adapter import Monai
 from medcl.augment.monotone_map import MonotoneMap
 from medcl.augment.motion import Motion
-from medcl.augment.monai_adapter import Monai
 from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.partial_fov import PartialFov
 from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
 from medcl.augment.respiratory_blur import RespiratoryBlur
+from medcl.augment.rot90 import Rot90
 from medcl.augment.rotation import Rotation
 from medcl.augment.scale import Scale
+from medcl.augment.shear import GantryTilt, Shear
 from medcl.augment.slice_dropout import SliceDropout
 from medcl.augment.thick_slice import ThickSlice
-from medcl.augment.rot90 import Rot90
-from medcl.augment.shear import GantryTilt, Shear
 from medcl.augment.translation import Translation
 from medcl.augment.window_jitter import WindowJitter
 

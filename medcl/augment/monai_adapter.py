@@ -27,6 +27,7 @@ from medcl.augment.monai_names import MonaiUnit, require_contract
 from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.refusable import HuOffset
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
+from medcl.augment.worst_case import HasLine, HasSpread, Line
 from medcl.runtime.seeds import derive_seed
 from medcl.shapes import Views
 
@@ -121,25 +122,36 @@ class Monai:
             if amount == entry.identity:
                 continue
             seed = derive_seed(setting.seeds[row], setting.stream, "monai") % 2**32
-            call = Call(amount, setting.spacing_mm, seed)
+            known = None if setting.measured is None else setting.measured[row].to("cpu")
+            call = Call(amount, setting.spacing_mm, seed, known)
             view = views[row].detach().to("cpu", torch.float32)
             changed[row] = entry.run(view, call).to(views)
         return changed
 
+    def line(self) -> Line:
+        """Return gain and offset, as medcl's own transform has them; all others have neither."""
+        twin = self._twin()
+        return twin.line() if isinstance(twin, HasLine) else Line()
+
+    def spread(self) -> Mapping[str, float]:
+        """Return what adds up with other noise and blur, as medcl's own transform says."""
+        twin = self._twin()
+        return twin.spread() if isinstance(twin, HasSpread) else {}
+
     def limits(self, modality: PolicyModality) -> Mapping[str, Ends]:
         """Return what real acquisitions of a modality have, as medcl's own transform does."""
-        entry = _ENTRIES[self.transform]
-        if entry.twin is None:
+        twin = self._twin()
+        if twin is None:
             return {"amount": _OWN_LIMITS[self.transform].get(modality, (0.0, 0.0))}
-        (low, high) = next(iter(entry.twin(self.amount).limits(modality).values()))
+        low, high = next(iter(twin.limits(modality).values()))
         offset = 1.0 if self.transform == "scale_intensity" else 0.0
         return {"amount": (low - offset, high - offset)}
 
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved, as medcl's own transform of the same effect does."""
-        entry = _ENTRIES[self.transform]
-        if entry.twin is not None:
-            return entry.twin(self.amount).contract(modality)
+        twin = self._twin()
+        if twin is not None:
+            return twin.contract(modality)
         return preserving(
             Flag.HU_CALIBRATION,
             Flag.HU_TEXTURE,
@@ -148,6 +160,10 @@ class Monai:
             Flag.UPTAKE_RATIO,
             Flag.UPTAKE_TOTAL,
         )
+
+    def _twin(self) -> Twin | None:
+        make = _ENTRIES[self.transform].twin
+        return make(self.amount) if make is not None else None
 
 
 def _gain(ends: Ends) -> Gain:

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch.nn import functional as F
 
 View = Float[torch.Tensor, "C X Y Z"]
+Measured = Bool[torch.Tensor, "1 X Y Z"]
 SpacingMm = tuple[float, float, float]
 
 _BIAS_DEGREE, _BIAS_TERMS = 3, 20
 _SHARPENED_MM = 0.5
 _FILTER_REACH = 4.0
+_LEAST_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,13 @@ class Call:
         amount: As drawn.
         spacing_mm: Of the view.
         seed: Of its randomness.
+        measured: True where voxels were measured, ``(1, X, Y, Z)``; ``None`` if all were.
     """
 
     amount: float
     spacing_mm: SpacingMm
     seed: int
+    measured: Measured | None = None
 
 
 def _monai() -> Any:  # noqa: ANN401 - a module without types
@@ -42,7 +46,7 @@ def _monai() -> Any:  # noqa: ANN401 - a module without types
 def smooth(view: View, call: Call) -> View:
     """Return a view convolved with a Gaussian of so many mm."""
     sigma = _voxels(call.amount, call.spacing_mm)
-    return _beyond_the_edge(view, sigma, _monai().GaussianSmooth(sigma=sigma))
+    return _filtered(view, call, sigma, _monai().GaussianSmooth(sigma=sigma))
 
 
 def sharpen(view: View, call: Call) -> View:
@@ -50,7 +54,7 @@ def sharpen(view: View, call: Call) -> View:
     # MONAI smooths by sigma1 first, by 3 voxels unless told otherwise; here by next to nothing.
     fine, coarse = (_voxels(mm, call.spacing_mm) for mm in (0.01, _SHARPENED_MM))
     changer = _monai().GaussianSharpen(sigma1=fine, sigma2=coarse, alpha=call.amount)
-    return _beyond_the_edge(view, coarse, changer)
+    return _filtered(view, call, coarse, changer)
 
 
 def gaussian(view: View, call: Call) -> View:
@@ -99,15 +103,27 @@ def _voxels(mm: float, spacing_mm: SpacingMm) -> list[float]:
     return [mm / spacing for spacing in spacing_mm]
 
 
-def _beyond_the_edge(
-    view: View, sigma: list[float], changer: Callable[[View], torch.Tensor]
+def _filtered(
+    view: View, call: Call, sigma: list[float], changer: Callable[[View], torch.Tensor]
 ) -> View:
     """Return a filtered view that goes on beyond its edge as it ends there, not as zeros."""
     reach = [int(np.ceil(_FILTER_REACH * each)) + 1 for each in sigma]
     sides = [size for each in reversed(reach) for size in (each, each)]
-    wide = F.pad(view[None], sides, mode="replicate")[0]
+    wide = F.pad(_completed(view, call, sigma)[None], sides, mode="replicate")[0]
     inside = tuple(slice(each, -each) for each in reach)
     return _plain(changer(wide))[:, *inside]
+
+
+def _completed(view: View, call: Call, sigma: list[float]) -> View:
+    """Return a view whose unmeasured voxels go on as the measured ones nearby."""
+    known = call.measured
+    if known is None or bool(known.all()) or not bool(known.any()):
+        return view
+    smooth, weights = _monai().GaussianSmooth(sigma=sigma), known.to(view)
+    near, weight = _plain(smooth(view * weights)), _plain(smooth(weights))
+    mean = view[known.expand_as(view)].mean()
+    guess = torch.where(weight > _LEAST_WEIGHT, near / weight.clamp_min(_LEAST_WEIGHT), mean)
+    return torch.where(known, view, guess)
 
 
 def _plain(image: torch.Tensor) -> View:

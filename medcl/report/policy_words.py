@@ -50,9 +50,10 @@ KEPT, CHANGED = "kept", "changed"
 
 _BY_CODE = {code: flag for flag, code in CODES.items()}
 _UNITS = {"mm": "mm", "degrees": "°", "hu": "HU", "suv": "SUV", "ms": "ms", "t": "T"}
-_SHARES = {"fraction", "share", "strength", "overlap", "coverage"}
-_TIMES = {"zoom", "factor", "gain", "ratio"}
-_NO_RANGE = {"probability", "sharing"}
+_SHARES = {"fraction", "share", "strength", "overlap", "coverage", "intensity", "alpha", "cov"}
+_TIMES = {"zoom", "factor", "gain", "ratio", "slope", "width"}
+_NO_RANGE = {"probability", "sharing", "unit"}
+_NOTHING = (None, 0.0, "ignore")
 _CLAIM_UNITS = {"deg": "°", "fraction": "%"}
 
 
@@ -172,11 +173,13 @@ def _ranges(transform: Transform) -> Sequence[str]:
     found = []
     for field in fields(transform):
         value = getattr(transform, field.name)
-        if field.name in _NO_RANGE or field.name == "unit" or value is None:
+        if field.name in _NO_RANGE or value in _NOTHING:
             continue
         words, unit = _named(field.name)
         if field.name == "amount" and stated:
-            words, unit = "", str(stated)
+            words, unit = "", "%" if stated == "fraction" else str(stated)
+        if field.name == "transform":
+            words, value = "", spoken(value)
         is_share = unit == "%"
         ends = value if isinstance(value, tuple) else (value,)
         shown = " to ".join(_number(end, is_share=is_share) for end in dict.fromkeys(ends))

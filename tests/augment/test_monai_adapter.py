@@ -95,6 +95,29 @@ def test_a_filter_does_not_bring_zeros_in_from_beyond_the_edge(name):
     assert alone.max() > -600
 
 
+@pytest.mark.parametrize("name", ["gaussian_smooth", "gaussian_sharpen"])
+def test_what_was_not_measured_does_not_leak_into_tissue(name):
+    unit = "mm" if name == "gaussian_smooth" else "fraction"
+    tissue = torch.full((1, 1, 12, 12, 12), 50.0)
+    measured = torch.ones((1, 1, 12, 12, 12), dtype=torch.bool)
+    measured[..., :5] = False
+    tissue[~measured] = -1024.0
+    setting = Setting(spacing_mm=(1.0, 1.0, 1.0), seeds=(1,), measured=measured)
+    adapter = Monai(transform=name, amount=(1.0, 1.0), unit=unit)
+    changed = adapter.apply(tissue, {"amount": torch.tensor([[1.0]])}, setting)
+    assert torch.allclose(changed[measured], torch.tensor(50.0), atol=0.1)
+
+
+def test_noise_of_both_kinds_adds_up():
+    ct = ct_strict(grid=GRID)
+    section = {"kind": "monai", "transform": "gaussian_noise", "amount": [0.0, 29.0], "unit": "HU"}
+    content = ct.to_json()
+    content["transforms"] = [*content["transforms"], section]
+    found = check_policy(Policy.from_json(content)).violations
+    assert [violation.code for violation in found] == ["SC013"]
+    assert "gaussian_noise+monai" in found[0].sentence
+
+
 def test_sharpening_adds_fine_detail():
     views = pictures()
     sharp = applied(
