@@ -60,11 +60,12 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     delivered = _encoder(config, policy)
     every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     # An encoder may be probed for what an unsafe policy taught it; the page says what is broken.
+    facts = facts_of(every)
     judge = require_safe if delivered is None else check_policy
     verdict = judge(
         policy,
         TaskProfile(config.task),
-        facts=facts_of(every),
+        facts=facts,
         accepted=accepted_of(config.accept_unknown),
     )
     rows = _of_many_patients(every, config.volumes, config.seed)
@@ -89,6 +90,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         "task": config.task,
         "policy": policy.to_json(),
         "verdict": verdict.to_json(),
+        "facts": facts.to_json(),
         "difficulty": difficulty.to_json() if difficulty else None,
     }
     if delivered is not None:

@@ -67,6 +67,21 @@ def test_a_policy_that_breaks_its_task_is_not_called_safe_whatever_was_measured(
     assert "SC001" in mirrored.split("Purpose")[0]
 
 
+def test_what_nobody_knows_is_unknown_until_somebody_answers_for_it():
+    facts = {"volumes": 6, "unsaid_orientation": 2}
+    open_one = words(page(facts=facts))
+    assert "UNKNOWN: nobody answers" in open_one.split("Purpose")[0]
+    assert "left and right unknown" in open_one.split("Excluded")[1]
+    said = "checked by two readers"
+    unknown = [
+        {"flag": flag, "reason": "", "justification": said}
+        for flag in ("laterality", "orientation")
+    ]
+    accepted = words(page(facts=facts, verdict={"unknown": unknown}))
+    assert "SAFE for this purpose, as declared" in accepted
+    assert f"Accepted: {said}" in accepted.split("Purpose")[0]
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
