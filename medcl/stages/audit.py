@@ -60,7 +60,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     delivered = _encoder(config, policy)
     every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     # An encoder may be probed for what an unsafe policy taught it; the page says what is broken.
-    facts = facts_of(every)
+    facts = facts_of(every, with_lesions=_marked(store, config))
     judge = require_safe if delivered is None else check_policy
     verdict = judge(
         policy,
@@ -70,6 +70,8 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     )
     rows = _of_many_patients(every, config.volumes, config.seed)
     inputs: dict[str, object] = {"settings": settings_of(config), "volumes": content_digest(rows)}
+    if config.lesion_set is not None:
+        inputs["lesions"] = store.label_digest(config.lesion_set)
     name = config.name
     if config.encoder is not None:
         inputs["encoder"] = checksum(config.encoder)
@@ -127,19 +129,24 @@ def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[
     return [row for _, row in sorted(ranked, key=lambda pair: pair[0])[:count]]
 
 
+def _marked(store: Store, config: AuditConfig) -> set[str]:
+    """Return the keys of volumes whose lesions are known."""
+    if config.lesion_set is None:
+        return set()
+    return {label.key for label in store.label_maps(config.lesion_set)}
+
+
 def _read(
     store: Store, config: AuditConfig, rows: Sequence[VolumeRow], progress: ProgressSink
 ) -> tuple[list[Case], list[LabelMap | None]]:
     """Return the volumes and, where a label set marks lesions, their label maps."""
-    marked = set()
-    if config.lesions is not None:
-        marked = {label.key for label in store.label_maps(config.lesions)}
+    marked = _marked(store, config)
     cases, labels = [], []
     with progress.task("Reading", total=len(rows), unit="volumes") as advance:
         for row in rows:
             volume = store.read(row.key)
-            has_map = config.lesions is not None and row.key in marked
-            labels.append(store.read_label_map(config.lesions, row.key) if has_map else None)
+            has_map = config.lesion_set is not None and row.key in marked
+            labels.append(store.read_label_map(config.lesion_set, row.key) if has_map else None)
             cases.append(
                 Case(
                     source=source_of(row),
