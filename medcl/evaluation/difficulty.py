@@ -291,7 +291,9 @@ def _matched(method: ContrastiveMethod, maker: PairMaker, rows: Sequence[VolumeR
         for repeat in range(_REPEATS):
             first, second, ids = maker.pairs(rows, 1_000_000 + repeat)
             z_a, z_b = (
-                torch.cat([method.projector(method.encoder(part)) for part in half.split(_BATCH)])
+                torch.cat(
+                    [method.projector(method.encoder(part)) for part in torch.split(half, _BATCH)]
+                )
                 for half in (first, second)
             )
             excluded = excluded_rows(ids)

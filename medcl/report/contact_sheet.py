@@ -75,7 +75,8 @@ def sheet_png(rows: Sequence[SheetRow], *, title: str) -> bytes:
     """
     buffer = io.BytesIO()
     figure = contact_sheet(rows, title=title)
-    figure.savefig(buffer, format="png", dpi=100, facecolor=_PAPER, metadata={"Software": None})
+    unsigned: dict[str, Any] = {"Software": None}
+    figure.savefig(buffer, format="png", dpi=100, facecolor=_PAPER, metadata=unsigned)
     return buffer.getvalue()
 
 
@@ -90,7 +91,8 @@ def stacked_png(sheets: Sequence[bytes]) -> bytes:
     """
     pixels = np.concatenate([imread(io.BytesIO(sheet), format="png") for sheet in sheets])
     buffer = io.BytesIO()
-    imsave(buffer, pixels, format="png", metadata={"Software": None})
+    unsigned: dict[str, Any] = {"Software": None}
+    imsave(buffer, pixels, format="png", metadata=unsigned)
     return buffer.getvalue()
 
 

@@ -145,8 +145,8 @@ def _read(
     with progress.task("Reading", total=len(rows), unit="volumes") as advance:
         for row in rows:
             volume = store.read(row.key)
-            has_map = config.lesion_set is not None and row.key in marked
-            labels.append(store.read_label_map(config.lesion_set, row.key) if has_map else None)
+            known = config.lesion_set if row.key in marked else None
+            labels.append(None if known is None else store.read_label_map(known, row.key))
             cases.append(
                 Case(
                     source=source_of(row),

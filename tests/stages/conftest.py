@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from tests.stages.small_site import Site, medcl, pretrain_and_study, small_site
+from tests.stages.small_site import AUDIT, Site, medcl, pretrain_and_study, small_site
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Site:
     made = small_site(tmp_path_factory.mktemp("site"))
-    assert medcl("audit", made.settings("audit", "volumes: 4\nviews_per_volume: 1\n")) == 0
+    assert medcl("audit", made.settings("audit", AUDIT)) == 0
     pretrain_and_study(made)
     return made
 

@@ -53,6 +53,14 @@ def medcl(*words: str) -> int:
     return int(stopped.value.code or 0)
 
 
+AUDIT = """
+volumes: 4
+views_per_volume: 1
+difficulty: {steps: 2, volumes: 8}
+probe: {volumes: 6}
+contact_sheet: {volumes: 1, draws: 2}
+"""
+
 PRETRAIN = """
 hold_out: {label_set: horseshoe, test: {fraction: 0.4, seed: 0}}
 encoder: {name: residual, width: 8}
