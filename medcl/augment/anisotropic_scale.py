@@ -35,6 +35,7 @@ class AnisotropicScale:
     """
 
     kind: ClassVar[str] = "anisotropic_scale"
+    cause: ClassVar[str] = "error of the pixel size or of the slice distance along one axis"
     zoom: tuple[float, float]
     probability: float = 1.0
     sharing: Sharing = "independent"

@@ -12,6 +12,7 @@ from medcl.augment.ghosting import Ghosting
 from medcl.augment.gibbs import Gibbs
 from medcl.augment.kernel_change import KernelChange
 from medcl.augment.low_resolution import LowResolution
+from medcl.augment.monai_adapter import Monai
 from medcl.augment.monotone_map import MonotoneMap
 from medcl.augment.motion import Motion
 from medcl.augment.noise import GaussianNoise, RicianNoise
@@ -62,6 +63,7 @@ ValueTransform = (
     | Gibbs
     | WindowJitter
     | HuOffset
+    | Monai
 )
 """Transforms of the values of voxels."""
 

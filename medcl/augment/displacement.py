@@ -56,6 +56,7 @@ class Displacement:
     """
 
     kind: ClassVar[str] = "displacement"
+    cause: ClassVar[str] = "breathing, posture, organs that shift"
     max_fraction: float = 0.2
     spacing_mm: float
     probability: float = 1.0

@@ -27,6 +27,7 @@ class Rot90:
     """
 
     kind: ClassVar[str] = "rot90"
+    cause: ClassVar[str] = "none: no patient lies turned by a right angle"
     axis: Literal["x", "y", "z"]
     probability: float = 0.5
     sharing: Sharing = "independent"

@@ -36,6 +36,7 @@ class Shear:
     """
 
     kind: ClassVar[str] = "shear"
+    cause: ClassVar[str] = "scanner geometry that is not corrected"
     max_degrees: float
     probability: float = 1.0
     sharing: Sharing = "independent"
@@ -108,6 +109,7 @@ class GantryTilt:
     """
 
     kind: ClassVar[str] = "gantry_tilt"
+    cause: ClassVar[str] = "head CT with a tilted gantry"
     max_degrees: float
     probability: float = 1.0
     sharing: Sharing = "independent"

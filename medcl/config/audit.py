@@ -67,8 +67,8 @@ class AuditConfig(Section):
     """Random pairs of views drawn from each"""
     seed: Seed = 0
     """Decides volumes and views"""
-    lesions: Name | None = None
-    """Label set whose maps mark lesions: outlined in the pictures"""
+    lesion_set: Name | None = None
+    """Set of label maps whose every class but 0 marks lesions: kept off, measured and outlined"""
     difficulty: DifficultyConfig = DifficultyConfig()
     """How hard the pairs are to match"""
     encoder: Path | None = None

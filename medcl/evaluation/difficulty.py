@@ -8,7 +8,7 @@ Legend: N pairs, E embedding dimensions, M = 2 N views.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -17,13 +17,14 @@ from jaxtyping import Float, Float64, Int
 from medcl.augment import views
 from medcl.augment.policy import Policy
 from medcl.errors import InputError
+from medcl.geometry.boxes import Box
 from medcl.methods.contrastive import ContrastiveMethod
 from medcl.methods.pairing import excluded_rows, patient_ids
 from medcl.runtime.seeds import derive_seed, generator
 from medcl.shapes import Embeddings, PatientIds, RowMask, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.store.viewing import read_boxes, source_of
+from medcl.store.viewing import read_boxes, read_lesions, source_of
 
 Ranks = Int[np.ndarray, "M"]
 Chances = Float64[np.ndarray, "M"]
@@ -87,27 +88,72 @@ class Difficulty:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairMaker:
+    """Draws and renders both views of some volumes.
+
+    Attributes:
+        store: Where the voxels are.
+        policy: How views are drawn.
+        seed: Of everything random.
+        lesion_set: Set of label maps that marks lesions, for views that keep off them; without
+            one lesions may be anywhere.
+        device: Where to compute.
+    """
+
+    store: Store
+    policy: Policy
+    seed: int = 0
+    lesion_set: str | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def pairs(self, rows: Sequence[VolumeRow], step: int) -> tuple[Views, Views, PatientIds]:
+        """Return first views, second views and patients of volumes at a step."""
+        sources = [source_of(row) for row in rows]
+        drawn = [
+            views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
+            for view in (0, 1)
+        ]
+        needed = list(zip(*(views.boxes(each) for each in drawn), strict=True))
+        contents = [
+            read_boxes(self.store, row.key, boxes) for row, boxes in zip(rows, needed, strict=True)
+        ]
+        lesions = [self._lesions(row, boxes) for row, boxes in zip(rows, needed, strict=True)]
+        first, second = (
+            views.render(
+                each,
+                [content[view][0] for content in contents],
+                [content[view][1] for content in contents],
+                [known[view] for known in lesions],
+                device=self.device,
+            )[0]
+            for view, each in enumerate(drawn)
+        )
+        ids = patient_ids([row.patient_key for row in rows])
+        return first, second, ids.to(self.device)
+
+    def _lesions(self, row: VolumeRow, boxes: Sequence[Box]) -> Sequence[np.ndarray | None]:
+        unknown: list[np.ndarray | None] = [None] * len(boxes)
+        if self.lesion_set is None:
+            return unknown
+        return read_lesions(self.store, self.lesion_set, row.key, boxes) or unknown
+
+
 def measure_difficulty(
     method: ContrastiveMethod,
-    policy: Policy,
+    maker: PairMaker,
     *,
-    store: Store,
     rows: Sequence[VolumeRow],
     steps: int,
-    seed: int = 0,
-    device: torch.device | None = None,
     report: StepReport | None = None,
 ) -> Difficulty:
     """Match pairs of views before and after a short training on other patients.
 
     Args:
         method: With fresh weights; trained in place.
-        policy: How views are drawn.
-        store: Where the voxels are.
+        maker: Of the pairs.
         rows: Volumes; of each patient the first one counts.
         steps: Optimiser steps of 8 pairs; 0 measures fresh weights only, on all patients.
-        seed: Decides halves, batches and views.
-        device: Where to compute; the CPU by default.
         report: Called as steps are done.
 
     Returns:
@@ -117,13 +163,14 @@ def measure_difficulty(
         InputError: There are fewer than 4 patients.
     """
     owners = {row.patient_key: row for row in reversed(rows)}
-    chosen = sorted(owners.values(), key=lambda row: derive_seed(seed, "difficulty", row.word))
+    chosen = sorted(
+        owners.values(), key=lambda row: derive_seed(maker.seed, "difficulty", row.word)
+    )
     if len(chosen) < FEWEST_PATIENTS:
         raise InputError(
             f"Difficulty needs volumes of {FEWEST_PATIENTS} patients or more, got {len(chosen)}."
         )
     half = len(chosen) // 2 if steps else 0
-    maker = _PairMaker(store, policy, seed, device or torch.device("cpu"))
     method = method.to(maker.device)
     untrained = _matched(method, maker, chosen[half:])
     if steps:
@@ -215,41 +262,9 @@ def judged(
     return "workable", f"Workable: {fresh}, {after}; something is there and can be learnt."
 
 
-@dataclass(frozen=True, slots=True)
-class _PairMaker:
-    """Draws and renders both views of some volumes."""
-
-    store: Store
-    policy: Policy
-    seed: int
-    device: torch.device
-
-    def pairs(self, rows: Sequence[VolumeRow], step: int) -> tuple[Views, Views, PatientIds]:
-        sources = [source_of(row) for row in rows]
-        drawn = [
-            views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
-            for view in (0, 1)
-        ]
-        needed = zip(*(views.boxes(each) for each in drawn), strict=True)
-        contents = [
-            read_boxes(self.store, row.key, boxes) for row, boxes in zip(rows, needed, strict=True)
-        ]
-        first, second = (
-            views.render(
-                each,
-                [content[view][0] for content in contents],
-                [content[view][1] for content in contents],
-                device=self.device,
-            )[0]
-            for view, each in enumerate(drawn)
-        )
-        ids = patient_ids([row.patient_key for row in rows])
-        return first, second, ids.to(self.device)
-
-
 def _train(
     method: ContrastiveMethod,
-    maker: _PairMaker,
+    maker: PairMaker,
     rows: Sequence[VolumeRow],
     *,
     steps: int,
@@ -268,7 +283,7 @@ def _train(
             report(1)
 
 
-def _matched(method: ContrastiveMethod, maker: _PairMaker, rows: Sequence[VolumeRow]) -> Matching:
+def _matched(method: ContrastiveMethod, maker: PairMaker, rows: Sequence[VolumeRow]) -> Matching:
     """Return how all pairs are matched at once, on draws that were not trained on."""
     method.eval()
     ranks, losses = [], []
@@ -276,7 +291,9 @@ def _matched(method: ContrastiveMethod, maker: _PairMaker, rows: Sequence[Volume
         for repeat in range(_REPEATS):
             first, second, ids = maker.pairs(rows, 1_000_000 + repeat)
             z_a, z_b = (
-                torch.cat([method.projector(method.encoder(part)) for part in half.split(_BATCH)])
+                torch.cat(
+                    [method.projector(method.encoder(part)) for part in torch.split(half, _BATCH)]
+                )
                 for half in (first, second)
             )
             excluded = excluded_rows(ids)

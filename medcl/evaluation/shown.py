@@ -135,7 +135,7 @@ def groups_of(rows: Sequence[VolumeRow]) -> list[Group]:
     """
     spacing = np.array([max(row.spacing_mm) for row in rows])
     wide = ["wide" if value > np.median(spacing) else "narrow" for value in spacing]
-    asked = [
+    asked: list[tuple[str, str, Sequence[object]]] = [
         ("manufacturer", "maker of the scanner", [row.technical.manufacturer for row in rows]),
         ("field_strength", "field strength", [row.technical.field_strength_t for row in rows]),
         ("kernel", "reconstruction kernel", [row.technical.kernel for row in rows]),

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medcl.augment.contract import Flag
+from medcl.augment.data_facts import DataFacts
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy, check_policy
 from medcl.augment.tasks import TaskProfile
@@ -17,7 +19,16 @@ from medcl.report.audit_tables import (
     probes_table,
 )
 from medcl.report.page import Mark, Section
-from medcl.report.policy_words import CHANGED, KEPT, TASKS, spoken, task_words, transform_words
+from medcl.report.policy_words import (
+    CHANGED,
+    FLAGS,
+    KEPT,
+    TASKS,
+    TaskWords,
+    spoken,
+    task_words,
+    transform_words,
+)
 from medcl.report.reader_study import failure_rate_below
 from medcl.report.sign_off import limitations, reader_study, signature
 
@@ -27,6 +38,13 @@ _MODALITIES = {
     "MR_QUANTITATIVE": "quantitative MR maps",
     "PT": "PET in SUV",
     "OT": "shapes and derived maps",
+}
+_SHORT = {
+    "CT": "CT",
+    "MR_WEIGHTED": "weighted MR",
+    "MR_QUANTITATIVE": "MR maps",
+    "PT": "PET",
+    "OT": "shapes",
 }
 
 
@@ -60,9 +78,12 @@ def audit_page(content: Content, given: Surroundings) -> str:
     """
     policy = Policy.from_json(content["policy"])
     task = TaskProfile(content["task"])
+    facts, accepted = _circumstances(content)
+    declared = check_policy(policy, task, facts=facts, accepted=accepted)
+    words = task_words(policy, facts=facts, accepted=accepted)
     sections = [
-        Section("Verdict", _verdict(content, check_policy(policy, task))),
-        Section("Purpose", _purpose(policy, task)),
+        Section("Verdict", _verdict(content, declared)),
+        Section("Purpose", _purpose(policy, task, words)),
         Section("What the views change, and what in the world does the same", _changes(policy)),
         Section("What was measured", _measured(content)),
         Section("Controls", _controls(content)),
@@ -87,14 +108,25 @@ def audit_page(content: Content, given: Surroundings) -> str:
     )
 
 
+def _circumstances(content: Content) -> tuple[DataFacts, dict[Flag, str]]:
+    """Return what was known of the volumes, and what of the unknown somebody answers for."""
+    unknown = content.get("verdict", {}).get("unknown", ())
+    accepted = {
+        Flag(each["flag"]): each["justification"] for each in unknown if each["justification"]
+    }
+    return DataFacts.from_json(content.get("facts", {})), accepted
+
+
 def _verdict(content: Content, declared: Verdict) -> str:
     failing = [each for each in content["findings"] if each["status"] == "fail"]
     warning = [each for each in content["findings"] if each["status"] == "warn"]
     good, all_controls = sum(content["controls"].values()), len(content["controls"])
     if content["is_void"]:
         kind, text = "fail", "VOID: a control did not come out as it must; nothing is proven."
-    elif not declared.is_safe:
+    elif declared.outcome == "FAIL":
         kind, text = "fail", "NOT SAFE for this purpose, by its own contract."
+    elif declared.outcome == "UNKNOWN":
+        kind, text = "fail", "UNKNOWN: nobody answers for a quantity that this purpose needs."
     elif not content["is_safe"]:
         kind, text = "fail", "NOT SAFE for this purpose, as measured."
     else:
@@ -105,6 +137,11 @@ def _verdict(content: Content, declared: Verdict) -> str:
         f"{good} of {all_controls} controls came out as they must.",
     ]
     details += [violation.sentence for violation in declared.violations]
+    details += [
+        f"{FLAGS[each.flag]} unknown: {each.reason}. "
+        + (f"Accepted: {each.justification}" if each.justification else "Not accepted.")
+        for each in declared.unknowns
+    ]
     details += [
         f"{spoken(each['name'])}: worst {each['worst']:.3g} {each['unit']}." for each in failing
     ]
@@ -122,21 +159,20 @@ def _is_hard_to_use(content: Content) -> bool:
     return difficulty is not None and difficulty["verdict"] != "workable"
 
 
-def _purpose(policy: Policy, task: TaskProfile) -> str:
-    words = task_words(policy)
+def _purpose(policy: Policy, task: TaskProfile, words: TaskWords) -> str:
     intro = (
         f"Pretraining of an encoder without labels, on {_MODALITIES[policy.modality]}. The encoder "
         f"learns to ignore whatever these views change. It was audited for {TASKS[task]}."
     )
-    excluded = page.table(["not valid for", "because"], words.excluded, kind="prose")
+    excluded = page.table(["task", "because"], words.excluded, kind="prose")
     foreign = page.bullets(words.foreign)
     return (
         page.paragraphs([intro])
         + page.columns(
             ("Valid for", page.bullets(words.valid)),
-            (f"Not there on {policy.modality.replace('_', ' ').lower()}", foreign),
+            (f"Does not exist on {_SHORT[policy.modality]}", foreign),
         )
-        + ("<h3>Excluded tasks</h3>" + excluded if words.excluded else "")
+        + ("<h3>Excluded: not valid for</h3>" + excluded if words.excluded else "")
     )
 
 
@@ -160,7 +196,8 @@ def _changes(policy: Policy) -> str:
     return (
         page.table(header, rows, kind="prose")
         + page.paragraphs([seen])
-        + page.folded("what each transform keeps, as declared", kept)
+        + "<h3>What each transform keeps, as declared</h3>"
+        + kept
     )
 
 

@@ -13,6 +13,7 @@ from medcl.report.reader_study import failure_rate_below
 
 Content = Mapping[str, Any]
 
+_UNITS = {"deg": "°"}
 _WORDS = {"pass": "passes", "warn": "warning", "fail": "fails"}
 _PROBES = {"told": ("tells it", "pass"), "partly": ("partly", "warn"), "lost": ("lost", "fail")}
 
@@ -22,7 +23,7 @@ def findings_table(findings: Sequence[Content]) -> str:
     rows = [
         [
             finding.get("title") or spoken(finding["name"]),
-            finding["unit"],
+            _UNITS.get(finding["unit"], finding["unit"]),
             f"{number(finding['mean'])} {interval(finding['interval'])}",
             number(finding["p99"]),
             number(finding["worst"]),

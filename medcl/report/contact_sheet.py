@@ -75,7 +75,8 @@ def sheet_png(rows: Sequence[SheetRow], *, title: str) -> bytes:
     """
     buffer = io.BytesIO()
     figure = contact_sheet(rows, title=title)
-    figure.savefig(buffer, format="png", dpi=100, facecolor=_PAPER, metadata={"Software": None})
+    unsigned: dict[str, Any] = {"Software": None}
+    figure.savefig(buffer, format="png", dpi=100, facecolor=_PAPER, metadata=unsigned)
     return buffer.getvalue()
 
 
@@ -90,7 +91,8 @@ def stacked_png(sheets: Sequence[bytes]) -> bytes:
     """
     pixels = np.concatenate([imread(io.BytesIO(sheet), format="png") for sheet in sheets])
     buffer = io.BytesIO()
-    imsave(buffer, pixels, format="png", metadata={"Software": None})
+    unsigned: dict[str, Any] = {"Software": None}
+    imsave(buffer, pixels, format="png", metadata=unsigned)
     return buffer.getvalue()
 
 
@@ -172,7 +174,7 @@ def _draw_row(page: _Page, row: SheetRow) -> None:
             outline=row.original.outline,
         )
         change = _show(lowest, both, row, ("RdBu_r", -reach, reach))
-        lowest.set_xlabel(textwrap.fill(panel.note, 50), color=_MUTED, fontsize=7.5, labelpad=3)
+        lowest.set_xlabel(textwrap.fill(panel.note, 46), color=_MUTED, fontsize=8, labelpad=3)
     _colour_bar(page, 0, grey, f"grey {row.window.unit}")
     if change is not None:
         _colour_bar(page, 1, change, f"change {row.window.unit}")

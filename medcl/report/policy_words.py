@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 from medcl.augment.catalogue import Transform
 from medcl.augment.contract import Claim, Flag, PolicyModality, claim_of
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.data_facts import DataFacts
+from medcl.augment.policy import NOTHING_ACCEPTED, Accepted, Policy, check_policy
 from medcl.augment.tasks import TaskProfile, meaningless_flags
 from medcl.augment.verdict import CODES, Violation
 
@@ -50,9 +51,10 @@ KEPT, CHANGED = "kept", "changed"
 
 _BY_CODE = {code: flag for flag, code in CODES.items()}
 _UNITS = {"mm": "mm", "degrees": "°", "hu": "HU", "suv": "SUV", "ms": "ms", "t": "T"}
-_SHARES = {"fraction", "share", "strength", "overlap", "coverage"}
-_TIMES = {"zoom", "factor", "gain", "ratio"}
-_NO_RANGE = {"probability", "sharing"}
+_SHARES = {"fraction", "share", "strength", "overlap", "coverage", "intensity", "alpha", "cov"}
+_TIMES = {"zoom", "factor", "gain", "ratio", "slope", "width"}
+_NO_RANGE = {"probability", "sharing", "unit"}
+_NOTHING = (None, 0.0, "ignore")
 _CLAIM_UNITS = {"deg": "°", "fraction": "%"}
 
 
@@ -82,7 +84,7 @@ class TransformWords:
             for name, claim in self.claims.items()
             if claim != KEPT
         ]
-        return ", ".join(parts) or "nothing"
+        return ", ".join(parts) or "nothing measurable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,25 +115,31 @@ def transform_words(policy: Policy) -> list[TransformWords]:
     return [_in_words(name, each, policy.modality) for name, each in policy.named.items()]
 
 
-def task_words(policy: Policy) -> TaskWords:
+def task_words(
+    policy: Policy, *, facts: DataFacts | None = None, accepted: Accepted = NOTHING_ACCEPTED
+) -> TaskWords:
     """Return for what a policy is valid, by the very check that stops a run.
 
     Args:
         policy: The policy.
+        facts: Of the volumes it is used on.
+        accepted: Per flag, why its being unknown is accepted.
 
     Returns:
         Every task profile in one of three places.
     """
     valid, excluded, foreign = [], [], []
     for task in TaskProfile:
-        verdict = check_policy(policy, task)
+        verdict = check_policy(policy, task, facts=facts, accepted=accepted)
         is_map = task is TaskProfile.QUANTITATIVE_MR and policy.modality != "MR_QUANTITATIVE"
         if is_map or meaningless_flags(task, policy.modality):
             foreign.append(TASKS[task])
         elif verdict.is_safe:
             valid.append(TASKS[task])
         else:
-            excluded.append((TASKS[task], _because(verdict.violations)))
+            unknown = [f"{FLAGS[each.flag]} unknown: {each.reason}" for each in verdict.open]
+            reasons = [*_because(verdict.violations), *unknown]
+            excluded.append((TASKS[task], "; ".join(reasons)))
     return TaskWords(valid=tuple(valid), excluded=tuple(excluded), foreign=tuple(foreign))
 
 
@@ -172,11 +180,13 @@ def _ranges(transform: Transform) -> Sequence[str]:
     found = []
     for field in fields(transform):
         value = getattr(transform, field.name)
-        if field.name in _NO_RANGE or field.name == "unit" or value is None:
+        if field.name in _NO_RANGE or value in _NOTHING:
             continue
         words, unit = _named(field.name)
         if field.name == "amount" and stated:
-            words, unit = "", str(stated)
+            words, unit = "", "%" if stated == "fraction" else str(stated)
+        if field.name == "transform":
+            words, value = "", spoken(value)
         is_share = unit == "%"
         ends = value if isinstance(value, tuple) else (value,)
         shown = " to ".join(_number(end, is_share=is_share) for end in dict.fromkeys(ends))
@@ -221,7 +231,7 @@ def _claimed(claim: Claim) -> str:
     return f"within {value:.3g} {unit}".strip()
 
 
-def _because(violations: Sequence[Violation]) -> str:
+def _because(violations: Sequence[Violation]) -> list[str]:
     """Return each reason once, with every transform that has it."""
     guilty: dict[tuple[str, str], list[str]] = {}
     for violation in violations:
@@ -232,10 +242,10 @@ def _because(violations: Sequence[Violation]) -> str:
         else:
             reason = f"{FLAGS[known]} changed by"
         guilty.setdefault((reason, violation.code), []).append(spoken(violation.transform))
-    return "; ".join(
+    return [
         f"{reason}: {', '.join(names)} ({code})".replace(" by: ", " by ")
         for (reason, code), names in guilty.items()
-    )
+    ]
 
 
 def _plainly(reason: str) -> str:

@@ -49,7 +49,7 @@ def limitations(content: Content, policy: Policy) -> list[str]:
         "Limits are reference values of phantoms and scanners, not of this hospital's devices.",
         "Difficulty is that of a small encoder after few steps; it separates trivial from "
         "workable and does not predict the gain from pretraining.",
-        f"Only the {policy.modality.replace('_', ' ').lower()} volumes that the settings select "
+        f"Only the {policy.modality.split('_')[0]} volumes that the settings select "
         f"were looked at, in the grid of the policy.",
     ]
     missing: Sequence[str] = content.get("not_measured", ())

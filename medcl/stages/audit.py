@@ -61,15 +61,18 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     delivered = _encoder(config, policy)
     every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     # An encoder may be probed for what an unsafe policy taught it; the page says what is broken.
+    facts = facts_of(every, with_lesions=_marked(store, config))
     judge = require_safe if delivered is None else check_policy
     verdict = judge(
         policy,
         TaskProfile(config.task),
-        facts=facts_of(every, with_lesions=_marked(store, config)),
+        facts=facts,
         accepted=accepted_of(config.accept_unknown),
     )
     rows = _of_many_patients(every, config.volumes, config.seed)
     inputs: dict[str, object] = {"settings": settings_of(config), "volumes": content_digest(rows)}
+    if config.lesion_set is not None:
+        inputs["lesions"] = store.label_digest(config.lesion_set)
     name = config.name
     if config.encoder is not None:
         inputs["encoder"] = checksum(config.encoder)
@@ -90,6 +93,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         "task": config.task,
         "policy": policy.to_json(),
         "verdict": verdict.to_json(),
+        "facts": facts.to_json(),
         "difficulty": difficulty.to_json() if difficulty else None,
     }
     if delivered is not None:
@@ -128,9 +132,9 @@ def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[
 
 def _marked(store: Store, config: AuditConfig) -> set[str]:
     """Return the keys of volumes whose lesions are known."""
-    if config.lesions is None:
+    if config.lesion_set is None:
         return set()
-    return {found.key for found in store.label_maps(config.lesions)}
+    return {label.key for label in store.label_maps(config.lesion_set)}
 
 
 def _read(
@@ -143,8 +147,8 @@ def _read(
         for row in rows:
             volume = store.read(row.key)
             marks = None
-            if config.lesions is not None and row.key in marked:
-                marks = store.read_label_map(config.lesions, row.key)
+            if config.lesion_set is not None and row.key in marked:
+                marks = store.read_label_map(config.lesion_set, row.key)
             labels.append(marks)
             known = {} if marks is None else {row.key: parts(marks)}
             cases.append(

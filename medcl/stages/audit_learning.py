@@ -8,7 +8,7 @@ from medcl.build.networks import method_of
 from medcl.config.audit import AuditConfig
 from medcl.config.objective import ProjectorConfig
 from medcl.encoders.delivery import Delivered
-from medcl.evaluation.difficulty import FEWEST_PATIENTS, Difficulty, measure_difficulty
+from medcl.evaluation.difficulty import FEWEST_PATIENTS, Difficulty, PairMaker, measure_difficulty
 from medcl.evaluation.invariances import probe_invariances
 from medcl.runtime.devices import choose_device
 from medcl.stages.encoders import policy_of_encoder
@@ -48,16 +48,14 @@ def difficulty_of(
     )
     steps = config.difficulty.steps
     with progress.task("Difficulty", total=max(steps, 1), unit="steps") as advance:
-        return measure_difficulty(
-            method,
-            policy,
+        maker = PairMaker(
             store=store,
-            rows=rows,
-            steps=steps,
+            policy=policy,
             seed=config.seed,
+            lesion_set=config.lesion_set,
             device=choose_device(config.machine.device),
-            report=advance,
         )
+        return measure_difficulty(method, maker, rows=rows, steps=steps, report=advance)
 
 
 def encoder_content(

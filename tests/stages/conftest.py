@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from tests.stages.small_site import Site, medcl, on_record, pretrain_and_study, small_site
+from tests.stages.small_site import (
+    AUDIT,
+    Site,
+    medcl,
+    on_record,
+    pretrain_and_study,
+    small_site,
+)
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +19,7 @@ def site(tmp_path_factory) -> Site:
     folder = tmp_path_factory.mktemp("site")
     with on_record(folder):
         made = small_site(folder, with_canaries=True)
-        assert medcl("audit", made.settings("audit", "volumes: 4\nviews_per_volume: 1\n")) == 0
+        assert medcl("audit", made.settings("audit", AUDIT)) == 0
         pretrain_and_study(made)
     return made
 

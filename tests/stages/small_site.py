@@ -83,6 +83,14 @@ def on_record(folder: Path) -> Iterator[None]:
         tempfile.tempdir = before[1]
 
 
+AUDIT = """
+volumes: 4
+views_per_volume: 1
+difficulty: {steps: 2, volumes: 8}
+probe: {volumes: 6}
+contact_sheet: {volumes: 1, draws: 2}
+"""
+
 PRETRAIN = """
 hold_out: {label_set: horseshoe, test: {fraction: 0.4, seed: 0}}
 encoder: {name: residual, width: 8}

@@ -1,0 +1,92 @@
+"""What a small audit found, as its JSON holds it."""
+
+from medcl.augment.defaults import ct_strict
+from medcl.augment.grid import ViewGrid
+from medcl.augment.policy import Policy
+from medcl.augment.refusable import Flip
+
+GRID = ViewGrid(size_voxels=(32, 32, 16), spacing_mm=(2.0, 2.0, 3.0))
+STRICT = ct_strict(grid=GRID)
+MIRRORED = Policy(
+    name="mirrored",
+    modality="CT",
+    grid=GRID,
+    window=STRICT.window,
+    transforms=(Flip(axis="x"),),
+)
+
+
+def finding(**values):
+    return {
+        "name": "hu_drift_muscle",
+        "unit": "HU",
+        "mean": 1.234,
+        "interval": [1.1, 1.4],
+        "p99": 3.0,
+        "worst": 4.567,
+        "limit": 5.0,
+        "status": "pass",
+        "num_draws": 300,
+    } | values
+
+
+def matching(first, mean, position):
+    return {
+        "r_at_1": first,
+        "r_at_1_interval": [first - 0.05, first + 0.05],
+        "mrr": mean,
+        "loss": 2.5,
+        "loss_position": position,
+    }
+
+
+def difficulty(**values):
+    return {
+        "num_pairs": 20,
+        "num_patients": 20,
+        "steps": 30,
+        "chance": matching(0.03, 0.11, 1.0),
+        "untrained": matching(0.14, 0.26, 0.99),
+        "trained": matching(0.41, 0.55, 0.73),
+        "verdict": "workable",
+        "sentence": "Workable: something can be learnt.",
+    } | values
+
+
+def encoder():
+    return {
+        "num_volumes": 40,
+        "num_patients": 40,
+        "probes": [
+            {
+                "name": "hu_offset",
+                "title": "density (offset of up to 50 HU)",
+                "measure": "R²",
+                "value": 0.05,
+                "interval": [-0.1, 0.15],
+                "untrained": 0.6,
+                "is_needed": True,
+                "verdict": "lost",
+            }
+        ],
+        "mirror": {"sentence": "A mirror image looks less like the volume: side is seen."},
+        "not_probed": ["The volumes do not fall into groups by field strength."],
+        "warnings": ["The task needs density, which the encoder no longer tells."],
+    }
+
+
+def content(policy=STRICT, **values):
+    return {
+        "policy": policy.to_json(),
+        "policy_hash": policy.hash,
+        "task": "generic",
+        "num_patients": 6,
+        "num_volumes": 6,
+        "num_draws": 42,
+        "num_corners": 8,
+        "findings": [finding()],
+        "controls": {"mirrored left to right": True, "50 HU added": True},
+        "is_void": False,
+        "is_safe": True,
+        "difficulty": difficulty(),
+    } | values

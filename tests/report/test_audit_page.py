@@ -1,0 +1,185 @@
+"""The page of an audit says all a radiologist signs, and nothing leaves it or runs in it."""
+
+import re
+from html import unescape
+
+import pytest
+
+from medcl.report.audit_page import Surroundings, audit_page
+from medcl.report.contact_sheet import sheet_png
+from medcl.report.sheet_rows import sheet_rows
+from tests.report.audit_content import (
+    MIRRORED,
+    STRICT,
+    content,
+    difficulty,
+    encoder,
+    finding,
+)
+from tests.report.test_contact_sheet import volume
+
+GIVEN = Surroundings(
+    settings='{"task": "generic"}', commands=("medcl audit settings.yaml",), code="medcl 0.1.0"
+)
+
+
+def words(html):
+    """Return what is read, without markup."""
+    body = html.split("<body>")[1]
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def page(given=GIVEN, **values):
+    return audit_page(content(**values), given)
+
+
+def section(text, title):
+    return text.split(f" {title} ")[1]
+
+
+def test_nothing_runs_in_it_and_no_request_leaves_it():
+    sheet = sheet_png(sheet_rows(STRICT, volume(), case=1, draws=2), title="case 1")
+    html = page(Surroundings(sheets=[sheet], settings="<script>alert(1)</script>"))
+    assert "default-src 'none'" in html
+    assert "<script" not in html
+    assert "http:" not in html.replace("http-equiv", "")
+    assert "https:" not in html
+    assert html.count('src="data:image/png;base64,') == 1
+    assert set(re.findall(r'(?:src|href)="(\w+):', html)) == {"data"}
+    assert not re.search(r"\son\w+=|style=", html)
+
+
+def test_tasks_are_excluded_in_words_by_the_check_that_stops_runs():
+    strict, mirrored = words(page()), words(page(policy=MIRRORED))
+    assert "the side of disease" in strict.split("Excluded")[0]
+    assert (
+        "the side of disease: left or right, lobes, situs left and right changed by flip"
+        in (mirrored.split("Excluded")[1])
+    )
+    assert "texture: radiomics" in strict.split("Excluded")[1]
+    assert "absolute uptake" in strict.split("Does not exist on CT")[1].split("Excluded")[0]
+
+
+def test_a_policy_that_breaks_its_task_is_not_called_safe_whatever_was_measured():
+    assert "SAFE for this purpose, as declared and as measured." in words(page())
+    mirrored = words(page(policy=MIRRORED))
+    assert "NOT SAFE for this purpose, by its own contract." in mirrored
+    assert "SC001" in mirrored.split("Purpose")[0]
+
+
+def test_what_nobody_knows_is_unknown_until_somebody_answers_for_it():
+    facts = {"volumes": 6, "unsaid_orientation": 2}
+    open_one = words(page(facts=facts))
+    assert "UNKNOWN: nobody answers" in open_one.split("Purpose")[0]
+    assert "left and right unknown" in open_one.split("Excluded")[1]
+    said = "checked by two readers"
+    unknown = [
+        {"flag": flag, "reason": "", "justification": said}
+        for flag in ("laterality", "orientation")
+    ]
+    accepted = words(page(facts=facts, verdict={"unknown": unknown}))
+    assert "SAFE for this purpose, as declared" in accepted
+    assert f"Accepted: {said}" in accepted.split("Purpose")[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"is_void": True, "is_safe": False}, "VOID"),
+        ({"is_safe": False, "findings": [finding(status="fail")]}, "NOT SAFE"),
+    ],
+)
+def test_a_void_or_failed_audit_says_so_first(values, said):
+    text = words(page(**values))
+    assert said in text.split("Purpose")[0]
+    assert "SAFE for this purpose, as declared" not in text
+
+
+def test_every_transform_stands_with_range_unit_cause_and_what_it_does_not_keep():
+    text = words(page())
+    assert "rotation max 10 ° 50 % of views patient turned on the table" in text
+    assert "gaussian noise sd 0 to 20 HU 50 % of views scan at a lower dose" in text
+    assert "position of the patient within 10 °" in text
+
+
+def test_figures_stand_with_interval_worst_case_limit_and_rule_of_three():
+    text = words(page())
+    assert "1.23 [1.1, 1.4] 3 4.57 at most 5 300 < 1 % passes" in text
+    # 6 volumes of 50 pairs each, of 6 patients.
+    assert "for a further pair of these patients that is 1 %, for a further patient 50 %" in text
+
+
+def test_limits_that_are_lowest_or_a_ratio_are_said_as_such():
+    findings = [
+        finding(name="overlap", is_lowest=True, limit=0.47),
+        finding(name="noise_ratio", title="Noise against the plain view", is_ratio=True, limit=2.0),
+        finding(name="suv_gain", failure_rate_below=0.002, status="warn"),
+    ]
+    text = words(page(findings=findings))
+    assert "at least 0.47" in text
+    assert "Noise against the plain view" in text
+    assert "0.5 to 2" in text
+    assert "< 0.2 % warning" in text
+
+
+def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
+    control = {
+        "name": "identity",
+        "must": "pass",
+        "task": "generic",
+        "found": "fail",
+        "figure": "hu_drift",
+        "worst": 50.0,
+        "limit": 5.0,
+        "is_as_it_must": False,
+    }
+    declared = {
+        "transform": "rotation",
+        "flag": "orientation",
+        "bound": 10.0,
+        "unit": "deg",
+        "measured": 12.0,
+        "is_enclosed": False,
+    }
+    text = words(
+        page(control_results=[control], declared=[declared], not_measured=["lesions: no label set"])
+    )
+    assert "identity must pass" in text
+    assert "failed, NOT as it must" in text
+    assert "rotation position of the patient 10 deg 12 deg broken" in text
+    assert "Not measured: lesions: no label set" in text
+
+
+def test_a_trivial_policy_is_told_at_the_top():
+    trivial = difficulty(verdict="trivial", sentence="Trivial: all partners are found already.")
+    assert "Trivial: all partners" in words(page(difficulty=trivial)).split("Purpose")[0]
+    assert "Workable" not in words(page()).split("Purpose")[0]
+    assert "14 % [9, 19] 0.26" in words(page())
+
+
+def test_an_audit_without_difficulty_or_encoder_leaves_the_sections_out():
+    text = words(page(difficulty=None))
+    assert "Is there something to learn?" not in text
+    assert "has learnt to ignore" not in text
+
+
+def test_what_an_encoder_no_longer_tells_is_a_warning_at_the_top():
+    text = words(page(encoder=encoder()))
+    assert "no longer tells" in text.split("Purpose")[0]
+    assert "R² 0.05 [-0.1, 0.15] 0.60 needed lost" in text
+
+
+def test_it_can_be_signed():
+    text = words(page())
+    signatures = section(text, "Signatures")
+    assert STRICT.hash in signatures
+    assert "medcl 0.1.0" in signatures
+    assert "date signature radiologist" in signatures
+    study = section(text, "Reader study")
+    assert "150 pairs without one" in study
+    assert "0 of 150 shows less than 2 %" in study
+    assert "same patient with the same diagnosis?" in study
+
+
+def test_it_is_a_pure_function_of_its_content():
+    assert page() == page()
