@@ -5,7 +5,8 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 from torch import device
 
-from medcl.augment.sampling import Lattice, sample
+from medcl.augment.lattice import Lattice
+from medcl.augment.sampling import sample
 from medcl.augment.taps import RADII
 from medcl.geometry.affine import transform_points
 from medcl.shapes import Affine

@@ -1,0 +1,154 @@
+"""A strip: the boxes of many views one after the other in one array, however they are shaped.
+
+Boxes of different shapes need no padding this way: a batch is one copy to the device, in the type
+the store keeps, and a kernel finds each box by its start and its steps.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int32, Shaped
+
+from medcl.augment.lattice import Lattice
+
+Layout = Int32[torch.Tensor, "B 8"]
+"""Per view: first voxel, first voxel of its validity, step from channel to channel, along x and
+along y, last index along x, y and z."""
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+_MOST_VOXELS = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Strip:
+    """What a batch of views is sampled from.
+
+    Attributes:
+        lattices: Where each view lies in its source.
+        voxels: All boxes, int16 where every one of them is, float32 otherwise; channel by
+            channel, x slowest.
+        valid: True where voxels were measured, box after box; ``None`` if all were.
+        channels: Of every view.
+        layout: Where each box is.
+    """
+
+    lattices: tuple[Lattice, ...]
+    voxels: Shaped[torch.Tensor, "N"]
+    valid: Bool[torch.Tensor, "M"] | None
+    channels: int
+    layout: Layout
+
+    def row(self, place: int) -> "Strip":
+        """Return the strip of one view; nothing is copied."""
+        shape = self.lattices[place].box().shape
+        size = shape[0] * shape[1] * shape[2]
+        start, valid_start = (int(self.layout[place, column]) for column in (0, 1))
+        layout = self.layout[place : place + 1].clone()
+        layout[:, :2] = 0
+        return Strip(
+            lattices=(self.lattices[place],),
+            voxels=self.voxels[start : start + self.channels * size],
+            valid=None if self.valid is None else self.valid[valid_start : valid_start + size],
+            channels=self.channels,
+            layout=layout,
+        )
+
+    def pinned(self) -> "Strip":
+        """Return the strip in memory from which a GPU copies while other work goes on."""
+        return self._mapped(lambda tensor: tensor.pin_memory())
+
+    def to(self, device: torch.device) -> "Strip":
+        """Return the strip on a device; from pinned memory the copy goes on in the background."""
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _mapped(self, change: Change) -> "Strip":
+        return Strip(
+            lattices=self.lattices,
+            voxels=change(self.voxels),
+            valid=None if self.valid is None else change(self.valid),
+            channels=self.channels,
+            layout=change(self.layout),
+        )
+
+
+def strip_of(
+    lattices: Sequence[Lattice],
+    voxels: Sequence[np.ndarray],
+    validity: Sequence[np.ndarray | None],
+) -> Strip:
+    """Lay boxes one after the other.
+
+    Args:
+        lattices: Where each view lies.
+        voxels: Per view, the source's voxels in `Lattice.box`, shape ``(C, x, y, z)``.
+        validity: Per view, True where these voxels were measured, or ``None`` if all were.
+
+    Returns:
+        The strip. The box of a single view is not copied where that can be avoided.
+
+    Raises:
+        ValueError: Voxels or validity do not have the shape of their box, or are too many.
+    """
+    for lattice, values, valid in zip(lattices, voxels, validity, strict=True):
+        _require_shapes(lattice.box().shape, values, valid)
+    shapes = [values.shape[1:] for values in voxels]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    channels = voxels[0].shape[0]
+    if channels * sum(sizes) > _MOST_VOXELS:
+        raise ValueError(
+            f"A batch of views can draw on {_MOST_VOXELS} voxels at most, these "
+            f"{len(voxels)} boxes have {channels * sum(sizes)}."
+        )
+    dtype = np.int16 if all(values.dtype == np.int16 for values in voxels) else np.float32
+    measured = [
+        values if valid is None else np.where(valid, values, values.dtype.type(0))
+        for values, valid in zip(voxels, validity, strict=True)
+    ]
+    starts = np.cumsum([0, *sizes])[:-1]
+    rows = [
+        (channels * start, start, x * y * z, y * z, z, x - 1, y - 1, z - 1)
+        for start, (x, y, z) in zip(starts, shapes, strict=True)
+    ]
+    return Strip(
+        lattices=tuple(lattices),
+        voxels=torch.from_numpy(_joined(measured, np.dtype(dtype))),
+        valid=_joined_validity(validity, shapes),
+        channels=channels,
+        layout=torch.tensor(rows, dtype=torch.int32),
+    )
+
+
+def _require_shapes(
+    shape: tuple[int, int, int], values: np.ndarray, valid: np.ndarray | None
+) -> None:
+    if values.ndim != 4 or values.shape[1:] != shape:
+        raise ValueError(f"Voxels must have the shape of their box {shape}, got {values.shape}.")
+    if valid is not None and valid.shape != shape:
+        raise ValueError(f"Validity must have the shape of its box {shape}, got {valid.shape}.")
+
+
+def _joined(arrays: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    if len(arrays) == 1:
+        only = np.ascontiguousarray(arrays[0], dtype=dtype).reshape(-1)
+        return only if only.flags.writeable else only.copy()
+    ends = np.cumsum([0] + [array.size for array in arrays]).tolist()
+    joined = np.empty(ends[-1], dtype)
+    for (start, end), array in zip(pairwise(ends), arrays, strict=True):
+        joined[start:end].reshape(array.shape)[...] = array
+    return joined
+
+
+def _joined_validity(
+    validity: Sequence[np.ndarray | None], shapes: Sequence[tuple[int, ...]]
+) -> torch.Tensor | None:
+    if all(valid is None for valid in validity):
+        return None
+    known = [
+        np.ones(shape, bool) if valid is None else valid
+        for valid, shape in zip(validity, shapes, strict=True)
+    ]
+    return torch.from_numpy(_joined(known, np.dtype(bool)))
