@@ -57,9 +57,48 @@ class Strip:
             layout=layout,
         )
 
-    def pinned(self) -> "Strip":
-        """Return the strip in memory from which a GPU copies while other work goes on."""
-        return self._mapped(lambda tensor: tensor.pin_memory())
+    @staticmethod
+    def joined(strips: "Sequence[Strip]", *, pin: bool) -> "Strip":
+        """Return strips as one.
+
+        Args:
+            strips: At least one, of views of equal channels.
+            pin: Put it into memory from which a GPU copies while other work goes on.
+        """
+        if len(strips) == 1 and not pin:
+            return strips[0]
+        dtypes = {strip.voxels.dtype for strip in strips}
+        dtype = dtypes.pop() if len(dtypes) == 1 else torch.float32
+        layouts, start, valid_start = [], 0, 0
+        for strip in strips:
+            layout = strip.layout.clone()
+            layout[:, 0] += start
+            layout[:, 1] += valid_start
+            layouts.append(layout)
+            start += len(strip.voxels)
+            valid_start += len(strip.voxels) // strip.channels
+        valid = None
+        if any(strip.valid is not None for strip in strips):
+            parts = [
+                torch.ones(len(strip.voxels) // strip.channels, dtype=torch.bool)
+                if strip.valid is None
+                else strip.valid
+                for strip in strips
+            ]
+            valid = _concatenated(parts, torch.bool, pin=pin)
+        return Strip(
+            lattices=tuple(lattice for strip in strips for lattice in strip.lattices),
+            voxels=_concatenated([strip.voxels for strip in strips], dtype, pin=pin),
+            valid=valid,
+            channels=strips[0].channels,
+            layout=_concatenated(layouts, torch.int32, pin=pin),
+        )
+
+    def record(self, stream: torch.cuda.Stream) -> None:
+        """Keep the strip's memory on a GPU until a stream has used it."""
+        for tensor in (self.voxels, self.valid, self.layout):
+            if tensor is not None:
+                tensor.record_stream(stream)
 
     def to(self, device: torch.device) -> "Strip":
         """Return the strip on a device; from pinned memory the copy goes on in the background."""
@@ -73,6 +112,16 @@ class Strip:
             channels=self.channels,
             layout=change(self.layout),
         )
+
+
+def _concatenated(parts: Sequence[torch.Tensor], dtype: torch.dtype, *, pin: bool) -> torch.Tensor:
+    length = sum(len(part) for part in parts)
+    whole = torch.empty(length, *parts[0].shape[1:], dtype=dtype, pin_memory=pin)
+    start = 0
+    for part in parts:
+        whole[start : start + len(part)] = part
+        start += len(part)
+    return whole
 
 
 def strip_of(

@@ -31,6 +31,7 @@ __all__ = [
     "boxes",
     "draw",
     "draw_locals",
+    "joined",
     "plain",
     "render",
     "render_labels",
@@ -199,6 +200,17 @@ def plain(policy: Policy, sources: Sequence[Source]) -> Drawn:
         intensities={},
         parameters=tuple({} for _ in sources),
         seeds=tuple(0 for _ in sources),
+    )
+
+
+def joined(parts: Sequence[Drawn]) -> Drawn:
+    """Return views of one policy, decided apart, as one batch."""
+    return replace(
+        parts[0],
+        sources=tuple(source for part in parts for source in part.sources),
+        poses=tuple(pose for part in parts for pose in part.poses),
+        parameters=tuple(row for part in parts for row in part.parameters),
+        seeds=tuple(seed for part in parts for seed in part.seeds),
     )
 
 
