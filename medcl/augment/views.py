@@ -287,13 +287,13 @@ def _rendered(
         for stream, transform in enumerate(drawn.intensities.values())
         if not isinstance(transform, OcclusionTransform)
     ]
-    given, numbers = samplings(strip, device=device), _numbers(drawn, device)
+    given, numbers = samplings(strip, device=device), numbers_of(drawn, device)
     values, mask = finished(look, links, given, numbers, compiled=compiled)
     seen = _seen(drawn, mask, None if lesions is None else _lesions(drawn, lesions, device))
     return values if seen is mask else torch.where(seen, values, -1.0), seen
 
 
-def _numbers(drawn: Drawn, device: torch.device) -> Numbers:
+def numbers_of(drawn: Drawn, device: torch.device) -> Numbers:
     low = torch.tensor([source.low for source in drawn.sources], device=device)
     high = torch.tensor([source.high for source in drawn.sources], device=device)
     words = seed_words(drawn.seeds).to(device)
