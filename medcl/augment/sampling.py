@@ -1,6 +1,7 @@
 """Sampling: many boxes of voxels, one matrix each, one interpolation, on the device."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -66,17 +67,8 @@ def samplings(strip: Strip, *, device: torch.device) -> Samplings:
         Voxels, validity, layout, matrices, ends and shifts.
     """
     strip = _prefiltered(strip.to(device))
-    boxes = [lattice.box() for lattice in strip.lattices]
-    lower = np.array([box.lower for box in boxes], dtype=float)
-    matrices = np.stack([lattice.matrix[:3] for lattice in strip.lattices])
-    matrices[:, :, 3] -= lower
-    last = np.array([lattice.source_shape for lattice in strip.lattices], dtype=float) - 1.0
-    ends = np.stack([-lower, last - lower], axis=1)
-    matrix, end = (
-        torch.from_numpy(table.astype(np.float32)).to(device) for table in (matrices, ends)
-    )
     shifts = _shifts(strip.lattices, device)
-    return strip.voxels, strip.valid, strip.layout, matrix, end, shifts
+    return strip.voxels, strip.valid, strip.layout, strip.matrix, strip.ends, shifts
 
 
 def _prefiltered(strip: Strip) -> Strip:
@@ -85,11 +77,9 @@ def _prefiltered(strip: Strip) -> Strip:
     Weights of validity keep edges and holes from leaking into tissue. A strip whose views need no
     blur is returned as it is.
     """
-    sigmas = torch.tensor([lattice.prefilter for lattice in strip.lattices])
-    if not sigmas.any():
+    if not strip.sigmas.any():
         return strip
-    device = strip.voxels.device
-    shapes = [lattice.box().shape for lattice in strip.lattices]
+    device, shapes = strip.voxels.device, strip.shapes
     x, y, z = (max(shape[axis] for shape in shapes) for axis in range(3))
     padded = torch.zeros(len(shapes), strip.channels + 1, x, y, z, device=device)
     start = 0
@@ -104,7 +94,7 @@ def _prefiltered(strip: Strip) -> Strip:
         start += size
     values, weights = padded[:, :-1], padded[:, -1:]
     blurred = smooth(
-        torch.cat([values * weights, weights], dim=1), sigmas.to(device), beyond="constant"
+        torch.cat([values * weights, weights], dim=1), strip.sigmas.to(device), beyond="constant"
     )
     values = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6) * (weights > 0)
     rows = torch.arange(len(shapes), dtype=torch.int32, device=device)
@@ -112,11 +102,10 @@ def _prefiltered(strip: Strip) -> Strip:
     layout[:, 0] = rows * (strip.channels * x * y * z)
     layout[:, 1] = rows * (x * y * z)
     layout[:, 2], layout[:, 3], layout[:, 4] = x * y * z, y * z, z
-    return Strip(
-        lattices=strip.lattices,
+    return replace(
+        strip,
         voxels=values.reshape(-1),
         valid=None if strip.valid is None else (weights > 0).reshape(-1),
-        channels=strip.channels,
         layout=layout,
     )
 

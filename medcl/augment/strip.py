@@ -4,21 +4,19 @@ Boxes of different shapes need no padding this way: a batch is one copy to the d
 the store keeps, and a kernel finds each box by its start and its steps.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int32, Shaped
+from jaxtyping import Bool, Float, Int32, Shaped
 
 from medcl.augment.lattice import Lattice
 
 Layout = Int32[torch.Tensor, "B 8"]
 """Per view: first voxel, first voxel of its validity, step from channel to channel, along x and
 along y, last index along x, y and z."""
-
-Change = Callable[[torch.Tensor], torch.Tensor]
 
 _MOST_VOXELS = 2**31 - 1
 
@@ -29,6 +27,10 @@ class Strip:
 
     Attributes:
         lattices: Where each view lies in its source.
+        shapes: Of the boxes.
+        matrix: View voxel → box voxel, float32.
+        ends: First and last voxel of each whole source, seen from its box, float32.
+        sigmas: Widths of the blur against aliasing that each box needs, in its voxels; on the CPU.
         voxels: All boxes, int16 where every one of them is, float32 otherwise; channel by
             channel, x slowest.
         valid: True where voxels were measured, box after box; ``None`` if all were.
@@ -37,6 +39,10 @@ class Strip:
     """
 
     lattices: tuple[Lattice, ...]
+    shapes: tuple[tuple[int, int, int], ...]
+    matrix: Float[torch.Tensor, "B 3 4"]
+    ends: Float[torch.Tensor, "B 2 3"]
+    sigmas: Float[torch.Tensor, "B 3"]
     voxels: Shaped[torch.Tensor, "N"]
     valid: Bool[torch.Tensor, "M"] | None
     channels: int
@@ -44,13 +50,18 @@ class Strip:
 
     def row(self, place: int) -> "Strip":
         """Return the strip of one view; nothing is copied."""
-        shape = self.lattices[place].box().shape
+        shape = self.shapes[place]
         size = shape[0] * shape[1] * shape[2]
         start, valid_start = (int(self.layout[place, column]) for column in (0, 1))
-        layout = self.layout[place : place + 1].clone()
+        here = slice(place, place + 1)
+        layout = self.layout[here].clone()
         layout[:, :2] = 0
         return Strip(
-            lattices=(self.lattices[place],),
+            lattices=self.lattices[here],
+            shapes=self.shapes[here],
+            matrix=self.matrix[here],
+            ends=self.ends[here],
+            sigmas=self.sigmas[here],
             voxels=self.voxels[start : start + self.channels * size],
             valid=None if self.valid is None else self.valid[valid_start : valid_start + size],
             channels=self.channels,
@@ -88,6 +99,10 @@ class Strip:
             valid = _concatenated(parts, torch.bool, pin=pin)
         return Strip(
             lattices=tuple(lattice for strip in strips for lattice in strip.lattices),
+            shapes=tuple(shape for strip in strips for shape in strip.shapes),
+            matrix=_concatenated([strip.matrix for strip in strips], torch.float32, pin=pin),
+            ends=_concatenated([strip.ends for strip in strips], torch.float32, pin=pin),
+            sigmas=torch.cat([strip.sigmas for strip in strips]),
             voxels=_concatenated([strip.voxels for strip in strips], dtype, pin=pin),
             valid=valid,
             channels=strips[0].channels,
@@ -96,21 +111,23 @@ class Strip:
 
     def record(self, stream: torch.cuda.Stream) -> None:
         """Keep the strip's memory on a GPU until a stream has used it."""
-        for tensor in (self.voxels, self.valid, self.layout):
+        for tensor in (self.voxels, self.valid, self.layout, self.matrix, self.ends):
             if tensor is not None:
                 tensor.record_stream(stream)
 
     def to(self, device: torch.device) -> "Strip":
         """Return the strip on a device; from pinned memory the copy goes on in the background."""
-        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def _mapped(self, change: Change) -> "Strip":
-        return Strip(
-            lattices=self.lattices,
-            voxels=change(self.voxels),
-            valid=None if self.valid is None else change(self.valid),
-            channels=self.channels,
-            layout=change(self.layout),
+        def there(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        return replace(
+            self,
+            matrix=there(self.matrix),
+            ends=there(self.ends),
+            voxels=there(self.voxels),
+            valid=None if self.valid is None else there(self.valid),
+            layout=there(self.layout),
         )
 
 
@@ -142,9 +159,10 @@ def strip_of(
     Raises:
         ValueError: Voxels or validity do not have the shape of their box, or are too many.
     """
-    for lattice, values, valid in zip(lattices, voxels, validity, strict=True):
-        _require_shapes(lattice.box().shape, values, valid)
-    shapes = [values.shape[1:] for values in voxels]
+    boxes = [lattice.box() for lattice in lattices]
+    for box, values, valid in zip(boxes, voxels, validity, strict=True):
+        _require_shapes(box.shape, values, valid)
+    shapes = [box.shape for box in boxes]
     sizes = [int(np.prod(shape)) for shape in shapes]
     channels = voxels[0].shape[0]
     if channels * sum(sizes) > _MOST_VOXELS:
@@ -162,8 +180,17 @@ def strip_of(
         (channels * start, start, x * y * z, y * z, z, x - 1, y - 1, z - 1)
         for start, (x, y, z) in zip(starts, shapes, strict=True)
     ]
+    lower = np.array([box.lower for box in boxes], dtype=float)
+    last = np.array([lattice.source_shape for lattice in lattices], dtype=float) - 1.0
+    matrices = np.stack([lattice.matrix[:3] for lattice in lattices])
+    matrices[:, :, 3] -= lower
+    ends = np.stack([-lower, last - lower], axis=1)
     return Strip(
         lattices=tuple(lattices),
+        shapes=tuple(shapes),
+        matrix=torch.from_numpy(matrices.astype(np.float32)),
+        ends=torch.from_numpy(ends.astype(np.float32)),
+        sigmas=torch.tensor([lattice.prefilter for lattice in lattices]),
         voxels=torch.from_numpy(_joined(measured, np.dtype(dtype))),
         valid=_joined_validity(validity, shapes),
         channels=channels,
