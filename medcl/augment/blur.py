@@ -1,14 +1,16 @@
 """Blur: a softer reconstruction kernel, a wider point spread."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
-from medcl.augment.taps import among_measured, smooth
+from medcl.augment.taps import RADII, among_measured, smooth
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
 
@@ -57,9 +59,15 @@ class Blur:
         """Return blurred views."""
         spacing = torch.tensor(setting.spacing_mm, device=views.device)
         sigmas = parameters["sigma_mm"] / spacing
-        return among_measured(
-            views, setting.measured, lambda each: smooth(each, sigmas, beyond="replicate")
+        x, y, z = (math.ceil(RADII * self.sigma_mm[1] / step) for step in setting.spacing_mm)
+        averaged = partial(
+            smooth,
+            sigmas_voxels=sigmas,
+            beyond="replicate",
+            radii=(x, y, z),
+            compiled=setting.compiled,
         )
+        return among_measured(views, setting.measured, averaged)
 
     def spread(self) -> Mapping[str, float]:
         """Return the standard deviation of the Gaussian."""

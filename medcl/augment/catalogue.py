@@ -73,5 +73,18 @@ OcclusionTransform = PartialFov | Cutout
 IntensityTransform = ValueTransform | OcclusionTransform
 """Transforms of sampled views."""
 
+PointTransform = (
+    GaussianNoise
+    | RicianNoise
+    | CountNoise
+    | Gain
+    | Gamma
+    | MonotoneMap
+    | BiasField
+    | WindowJitter
+    | HuOffset
+)
+"""Transforms of values that look at one voxel at a time: these are compiled into one pass."""
+
 Transform = Crop | SpatialTransform | IntensityTransform
 """What a policy may hold."""

@@ -1,21 +1,30 @@
 """Separable filters with their own width in every view of a batch, as sums of shifted copies."""
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
+from medcl.augment.compiling import Compiled, let_vary
 from medcl.shapes import ViewMask, Views
+
+Beyond = Literal["replicate", "constant"]
 
 RADII = 3.0
 """Gaussians are cut at this many standard deviations."""
 
 
 def smooth(
-    views: Views, sigmas_voxels: torch.Tensor, *, beyond: Literal["replicate", "constant"]
+    views: Views,
+    sigmas_voxels: torch.Tensor,
+    *,
+    beyond: Beyond,
+    radii: tuple[int, int, int] | None = None,
+    compiled: bool = False,
 ) -> Views:
     """Return views blurred by Gaussians.
 
@@ -26,6 +35,9 @@ def smooth(
         views: Shape ``(B, C, X, Y, Z)``.
         sigmas_voxels: Standard deviation per view and axis in voxels, shape ``(B, 3)``.
         beyond: What lies beyond the edge: the edge voxel (``replicate``) or 0 (``constant``).
+        radii: Taps on each side along each axis, at least `RADII` times the widest Gaussian;
+            without, they are looked up, for which a GPU has to be waited for.
+        compiled: Compile the sums.
 
     Returns:
         Shape ``(B, C, X, Y, Z)``.
@@ -35,12 +47,17 @@ def smooth(
         >>> bool((smooth(flat, torch.ones(1, 3), beyond="replicate") - flat).abs().max() < 1e-5)
         True
     """
-    for axis in range(3):
-        sigma = sigmas_voxels[:, axis]
-        radius = math.ceil(RADII * float(sigma.max()))
-        if radius > 0:
-            views = _smooth_axis(views, sigma, axis, radius=radius, beyond=beyond)
-    return views
+    if radii is None:
+        x, y, z = (math.ceil(RADII * width) for width in sigmas_voxels.amax(dim=0).tolist())
+        radii = x, y, z
+    weights = [
+        _weights(sigmas_voxels[:, axis].to(views), radius) for axis, radius in enumerate(radii)
+    ]
+    if not compiled:
+        return _passes(radii, beyond, views, weights)
+    if views.device.type != "cpu":
+        let_vary(views, *weights)
+    return cast("Views", _kernel(radii, beyond, views.device.type)(views, weights))
 
 
 def banded(views: Views, weights: Float[torch.Tensor, "B size taps"], axis: int) -> Views:
@@ -63,7 +80,7 @@ def banded(views: Views, weights: Float[torch.Tensor, "B size taps"], axis: int)
     size, radius = views.shape[2 + axis], weights.shape[2] // 2
     shape = [len(views), 1, 1, 1, 1]
     shape[2 + axis] = -1
-    wide = _padded(views, axis, radius=radius, beyond="constant")
+    wide = _widened(views, axis, radius=radius, beyond="constant")
     total = wide.narrow(2 + axis, 0, size) * weights[:, :, 0].reshape(shape)
     for tap in range(1, weights.shape[2]):
         total.addcmul_(wide.narrow(2 + axis, tap, size), weights[:, :, tap].reshape(shape))
@@ -103,33 +120,57 @@ def among_measured(
     return torch.where(measured, values, views)
 
 
-def _padded(
-    views: Views, axis: int, *, radius: int, beyond: Literal["replicate", "constant"]
-) -> torch.Tensor:
-    before_last = 2 * (2 - axis)
-    padding = [0] * 6
-    padding[before_last] = padding[before_last + 1] = radius
-    return F.pad(views, padding, mode=beyond)
-
-
-def _smooth_axis(
-    views: Views,
-    sigma: torch.Tensor,
-    axis: int,
-    *,
-    radius: int,
-    beyond: Literal["replicate", "constant"],
-) -> Views:
-    offsets = torch.arange(-radius, radius + 1, device=views.device, dtype=views.dtype)
-    widths = sigma.to(views)[:, None]
+def _weights(sigma: torch.Tensor, radius: int) -> torch.Tensor:
+    """Return the weight of every tap, one row per view."""
+    offsets = torch.arange(-radius, radius + 1, device=sigma.device, dtype=sigma.dtype)
+    widths = sigma[:, None]
     # A width of 0 gives exactly the middle tap: exp(-huge) is 0, exp(0) is 1.
     weights = torch.exp(-0.5 * (offsets / widths.clamp_min(1e-3)) ** 2)
     # Each view is cut at its own width, so that the widest of the batch changes no other.
     weights = weights * (offsets.abs() <= torch.ceil(RADII * widths))
-    weights = (weights / weights.sum(dim=1, keepdim=True)).reshape(len(views), -1, 1, 1, 1, 1)
-    wide = _padded(views, axis, radius=radius, beyond=beyond)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+@lru_cache(maxsize=32)
+def _kernel(radii: tuple[int, int, int], beyond: Beyond, device_type: str) -> Compiled:
+    return Compiled(partial(_passes, radii, beyond), device_type)
+
+
+def _passes(
+    radii: tuple[int, int, int], beyond: Beyond, views: Views, weights: Sequence[torch.Tensor]
+) -> Views:
+    for axis, (radius, taps) in enumerate(zip(radii, weights, strict=True)):
+        if radius > 0:
+            views = _summed(views, taps, axis, radius=radius, beyond=beyond)
+    return views
+
+
+def _summed(
+    views: Views, weights: torch.Tensor, axis: int, *, radius: int, beyond: Beyond
+) -> Views:
+    wide = _widened(views, axis, radius=radius, beyond=beyond)
     size = views.shape[2 + axis]
-    total = wide.narrow(2 + axis, 0, size) * weights[:, 0]
+    taps = weights.reshape(len(weights), -1, 1, 1, 1, 1)
+    total = wide.narrow(2 + axis, 0, size) * taps[:, 0]
     for tap in range(1, 2 * radius + 1):
-        total.addcmul_(wide.narrow(2 + axis, tap, size), weights[:, tap])
+        total = torch.addcmul(total, wide.narrow(2 + axis, tap, size), taps[:, tap])
     return total
+
+
+def _widened(views: Views, axis: int, *, radius: int, beyond: Beyond) -> torch.Tensor:
+    """Return views with a margin on both sides along one axis."""
+    if views.device.type != "cpu":
+        before_last = 2 * (2 - axis)
+        padding = [0] * 6
+        padding[before_last] = padding[before_last + 1] = radius
+        return F.pad(views, padding, mode=beyond)
+    # A CPU sums vectors from memory that is widened, but not from an index that is clamped.
+    shape = list(views.shape)
+    shape[2 + axis] = radius
+    size = views.shape[2 + axis]
+    ends = (
+        [views.narrow(2 + axis, place, 1).expand(shape) for place in (0, size - 1)]
+        if beyond == "replicate"
+        else [views.new_zeros(shape)] * 2
+    )
+    return torch.cat([ends[0], views, ends[1]], dim=2 + axis)

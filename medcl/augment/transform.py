@@ -37,21 +37,24 @@ class Setting:
 
     Attributes:
         spacing_mm: Voxel spacing of the views.
-        seeds: One 63-bit seed per view, for noise; depends on the view, not on its batch.
+        seeds: One 63-bit seed per view, for noise; depends on the view, not on its batch. As
+            numbers or as `medcl.augment.random_field.seed_words`.
         stream: Number of the transform in its policy: two kinds of noise are independent.
         modality: What the volumes are.
         window: From physical values to what the network sees; ``None`` where none follows.
         measured: True where voxels of the views were measured; ``None`` if all were.
         lesions: True where a voxel is, or may be, a lesion; ``None`` where nobody marked lesions.
+        compiled: Whether heavy parts may be compiled.
     """
 
     spacing_mm: tuple[float, float, float]
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] | torch.Tensor
     stream: int = 0
     modality: PolicyModality = "OT"
     window: Normalisation | None = None
     measured: ViewMask | None = None
     lesions: ViewMask | None = None
+    compiled: bool = False
 
 
 class Spatial(Protocol):

@@ -13,9 +13,13 @@ from medcl.augment.drawing import Address, draw_global, draw_local
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import Normalisation
 from medcl.augment.policy import Policy
+from medcl.augment.lattice import Lattice
 from medcl.augment.pose import Pose, centre_pose
-from medcl.augment.sampling import Lattice, sample, sample_labels
+from medcl.augment.random_field import seed_words
+from medcl.augment.rendering import Link, Look, Numbers, finished
+from medcl.augment.sampling import sample_labels, samplings
 from medcl.augment.source import Source
+from medcl.augment.strip import Strip, strip_of
 from medcl.augment.transform import Parameters, Setting
 from medcl.geometry.boxes import Box
 from medcl.runtime.seeds import derive_seed
@@ -27,20 +31,12 @@ __all__ = [
     "boxes",
     "draw",
     "draw_locals",
+    "joined",
     "plain",
     "render",
     "render_labels",
     "view_affines",
 ]
-
-FILL: Mapping[PolicyModality, float] = {
-    "CT": -1024.0,
-    "MR_WEIGHTED": 0.0,
-    "MR_QUANTITATIVE": 0.0,
-    "PT": 0.0,
-    "OT": 0.0,
-}
-"""What lies outside of a volume before normalisation: air in HU, nothing elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -66,6 +62,16 @@ class Drawn:
     intensities: Mapping[str, IntensityTransform]
     parameters: tuple[Mapping[str, Parameters], ...]
     seeds: tuple[int, ...]
+
+    def row(self, place: int) -> "Drawn":
+        """Return one view alone."""
+        return replace(
+            self,
+            sources=(self.sources[place],),
+            poses=(self.poses[place],),
+            parameters=(self.parameters[place],),
+            seeds=(self.seeds[place],),
+        )
 
     @property
     def lattices(self) -> list[Lattice]:
@@ -197,6 +203,17 @@ def plain(policy: Policy, sources: Sequence[Source]) -> Drawn:
     )
 
 
+def joined(parts: Sequence[Drawn]) -> Drawn:
+    """Return views of one policy, decided apart, as one batch."""
+    return replace(
+        parts[0],
+        sources=tuple(source for part in parts for source in part.sources),
+        poses=tuple(pose for part in parts for pose in part.poses),
+        parameters=tuple(row for part in parts for row in part.parameters),
+        seeds=tuple(seed for part in parts for seed in part.seeds),
+    )
+
+
 def boxes(drawn: Drawn) -> list[Box]:
     """Return the voxels each view needs, at least one per source."""
     return [lattice.box() for lattice in drawn.lattices]
@@ -204,26 +221,32 @@ def boxes(drawn: Drawn) -> list[Box]:
 
 def render(
     drawn: Drawn,
-    voxels: Sequence[np.ndarray],
+    voxels: Sequence[np.ndarray] | Strip,
     validity: Sequence[np.ndarray | None] | None = None,
     lesions: Sequence[np.ndarray | None] | None = None,
     *,
     device: torch.device | str = "cpu",
+    compiled: bool = False,
 ) -> tuple[Views, ViewMask]:
     """Make the views.
 
     Every spatial transform is in one matrix per view, so voxels are interpolated once. Values then
     pass the transforms of intensity in physical units (fractions of the volume's range for
-    weighted MR) and are normalised; what is not seen is filled last.
+    weighted MR) and are normalised; what is not seen is filled last. On a CPU one view is made
+    after the other, which keeps it in the cache; on a GPU all at once.
 
     Args:
         drawn: What to make.
-        voxels: Per view, the voxels of `boxes`, shape ``(C, x, y, z)``, in the volume's unit.
-        validity: Per view, True where these voxels were measured, or ``None`` if all were.
+        voxels: Per view, the voxels of `boxes`, shape ``(C, x, y, z)``, in the volume's unit; or
+            all of them as a strip, which may lie on the device.
+        validity: Per view, True where these voxels were measured, or ``None`` if all were; a
+            strip has its own.
         lesions: Per view, True where these voxels are lesions, shape ``(x, y, z)``, or ``None``
             where nobody marked them, so that they may be anywhere; ``None`` for all views alike
             where no lesions are known at all.
         device: Where to compute.
+        compiled: Compile the kernels at their first use, which takes half a minute once and is
+            faster from then on; the same views within rounding.
 
     Returns:
         Views ``(B, C, X, Y, Z)`` float32, -1 at the low end of the window and outside of what is
@@ -234,24 +257,49 @@ def render(
         PolicyError: A transform keeps off lesions and none are known.
     """
     device = torch.device(device)
-    known = [None] * len(voxels) if validity is None else list(validity)
-    values, mask = sample(drawn.lattices, voxels, known, device=device)
-    values = torch.where(mask, values, FILL[drawn.modality])
+    if not isinstance(voxels, Strip):
+        known = [None] * len(voxels) if validity is None else list(validity)
+        voxels = strip_of(drawn.lattices, voxels, known)
+    if device.type != "cpu":
+        return _rendered(drawn, voxels, lesions, device, compiled=compiled)
+    count = len(drawn.sources)
+    if count == 1:
+        return _rendered(drawn, voxels, lesions, device, compiled=compiled)
+    made = []
+    for place in range(count):
+        marked = None if lesions is None else lesions[place : place + 1]
+        one, row = drawn.row(place), voxels.row(place)
+        made.append(_rendered(one, row, marked, device, compiled=compiled))
+    return torch.cat([view for view, _ in made]), torch.cat([mask for _, mask in made])
+
+
+def _rendered(
+    drawn: Drawn,
+    strip: Strip,
+    lesions: Sequence[np.ndarray | None] | None,
+    device: torch.device,
+    *,
+    compiled: bool,
+) -> tuple[Views, ViewMask]:
+    look = Look(drawn.grid, drawn.modality, drawn.window, strip.channels)
+    links = [
+        Link(transform, stream)
+        for stream, transform in enumerate(drawn.intensities.values())
+        if not isinstance(transform, OcclusionTransform)
+    ]
+    given, numbers = samplings(strip, device=device), numbers_of(drawn, device)
+    values, mask = finished(look, links, given, numbers, compiled=compiled)
+    seen = _seen(drawn, mask, None if lesions is None else _lesions(drawn, lesions, device))
+    return values if seen is mask else torch.where(seen, values, -1.0), seen
+
+
+def numbers_of(drawn: Drawn, device: torch.device) -> Numbers:
     low = torch.tensor([source.low for source in drawn.sources], device=device)
     high = torch.tensor([source.high for source in drawn.sources], device=device)
-    values = drawn.window.finish(_changed(drawn, drawn.window.begin(values, low, high), mask))
-    mask = _seen(drawn, mask, None if lesions is None else _lesions(drawn, lesions, device))
-    return torch.where(mask, values, -1.0), mask
-
-
-def _changed(drawn: Drawn, values: Views, measured: ViewMask) -> Views:
-    """Return values changed in the order of the policy."""
-    for stream, (name, transform) in enumerate(drawn.intensities.items()):
-        parameters = _batched(drawn, name, values.device)
-        if parameters is None or isinstance(transform, OcclusionTransform):
-            continue
-        values = transform.apply(values, parameters, _setting(drawn, stream, measured, None))
-    return values
+    words = seed_words(drawn.seeds).to(device)
+    found = {stream: _batched(drawn, name, device) for stream, name in enumerate(drawn.intensities)}
+    parameters = {stream: batched for stream, batched in found.items() if batched is not None}
+    return Numbers(low=low, high=high, seeds=words, parameters=parameters)
 
 
 def _seen(drawn: Drawn, measured: ViewMask, lesions: ViewMask | None) -> ViewMask:

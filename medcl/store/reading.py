@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 
 from medcl.errors import InputError
 from medcl.geometry.boxes import Box
@@ -116,9 +116,24 @@ class StoreReading:
             InputError: The store holds no such volume, or the box leaves it.
             CorruptionError: A stored byte is not what was written.
         """
+        return self.read_exact_box(key, box).astype(np.float32, copy=False)
+
+    def read_exact_box(self, key: str, box: Box) -> Shaped[np.ndarray, "C X Y Z"]:
+        """Return all channels of a box of a volume as `read_box`, in half the memory if possible.
+
+        Returns:
+            Values in the volume's unit, shape ``(C, X, Y, Z)`` of the box: int16 where that is what
+            is stored, float32 otherwise.
+
+        Raises:
+            InputError: The store holds no such volume, or the box leaves it.
+            CorruptionError: A stored byte is not what was written.
+        """
         row = self.row(key)
         row.require_inside(box)
         stored = self._files.read_box(self._files.voxels(key), row.sha256, box)
+        if row.coding.is_identity and stored.dtype == np.int16:
+            return stored
         return row.coding.decode(stored).astype(np.float32, copy=False)
 
     def read_validity(self, key: str, box: Box | None) -> ValidityMask | None:

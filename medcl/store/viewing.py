@@ -10,7 +10,8 @@ from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
 Content = tuple[np.ndarray, np.ndarray | None]
-"""Voxels ``(C, x, y, z)`` of a box in the volume's unit, and where they were measured."""
+"""Voxels ``(C, x, y, z)`` of a box in the volume's unit, int16 where they are whole numbers of that
+type and float32 otherwise, and where they were measured."""
 
 
 def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Lesion, ...]] | None = None) -> Source:
@@ -49,8 +50,8 @@ def read_boxes(store: Store, key: str, boxes: Sequence[Box]) -> list[Content]:
     """
     around = _around(boxes)
     if around.num_voxels >= sum(box.num_voxels for box in boxes):
-        return [(store.read_box(key, box), store.read_validity(key, box)) for box in boxes]
-    voxels, validity = store.read_box(key, around), store.read_validity(key, around)
+        return [(store.read_exact_box(key, box), store.read_validity(key, box)) for box in boxes]
+    voxels, validity = store.read_exact_box(key, around), store.read_validity(key, around)
     cuts = [_relative(box, around).slices for box in boxes]
     return [(voxels[:, *cut], None if validity is None else validity[cut]) for cut in cuts]
 

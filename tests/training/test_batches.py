@@ -72,8 +72,10 @@ def test_two_views_differ(store, policy):
 
 
 def test_batches_are_read_while_the_one_before_is_used(store, policy, monkeypatch):
-    began, read_box = [], store.read_box
-    monkeypatch.setattr(store, "read_box", lambda key, box: began.append(key) or read_box(key, box))
+    began, read_box = [], store.read_exact_box
+    monkeypatch.setattr(
+        store, "read_exact_box", lambda key, box: began.append(key) or read_box(key, box)
+    )
     with reader(store, policy, prefetch_steps=2).batches(0, 3) as batches:
         next(batches)
         deadline = time.monotonic() + 10
@@ -83,8 +85,10 @@ def test_batches_are_read_while_the_one_before_is_used(store, policy, monkeypatc
 
 
 def test_no_more_is_read_ahead_than_asked(store, policy, monkeypatch):
-    began, read_box = [], store.read_box
-    monkeypatch.setattr(store, "read_box", lambda key, box: began.append(key) or read_box(key, box))
+    began, read_box = [], store.read_exact_box
+    monkeypatch.setattr(
+        store, "read_exact_box", lambda key, box: began.append(key) or read_box(key, box)
+    )
     with reader(store, policy, prefetch_steps=1).batches(0, 9) as batches:
         next(batches)
         time.sleep(0.3)
@@ -101,7 +105,7 @@ def test_a_volume_that_cannot_be_read_stops_the_run(store, policy, monkeypatch):
     def gone(_key, _box):
         raise InputError("gone")
 
-    monkeypatch.setattr(store, "read_box", gone)
+    monkeypatch.setattr(store, "read_exact_box", gone)
     with reader(store, policy).batches(0, 1) as batches, pytest.raises(InputError, match="gone"):
         next(batches)
 

@@ -1,0 +1,160 @@
+"""Portions of a batch: some of its rows, drawn and read in one go, by a thread or a process.
+
+A process is worth its start where a GPU waits: decompressing holds Python's lock, and so does
+drawing, so that threads of one process read hardly faster than one of them.
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+
+from medcl.augment import views
+from medcl.augment.policy import Policy
+from medcl.augment.source import Lesion
+from medcl.augment.strip import Strip, strip_of
+from medcl.augment.views import Drawn
+from medcl.store.rows import VolumeRow
+from medcl.store.store import Store
+from medcl.store.viewing import read_boxes, read_lesions, source_of
+
+NUM_GLOBAL_VIEWS = 2
+
+ReaderKind = Literal["threads", "processes"]
+
+LesionMaps = list[list[np.ndarray] | None]
+"""Per row, where lesions are in each of its views; ``None`` if nobody marked them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Portion:
+    """Some rows of a batch, as read from the store.
+
+    Attributes:
+        drawn: Parameters of the first views, of the second ones, and of the local ones.
+        strips: What each of these is sampled from.
+        lesions: Per row; ``None`` where no label set marks lesions.
+    """
+
+    drawn: tuple[Drawn, ...]
+    strips: tuple[Strip, ...]
+    lesions: LesionMaps | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Reading:
+    """Everything that reading a portion takes, apart from which one.
+
+    Attributes:
+        store: Where the voxels are.
+        policy: How views are drawn.
+        seed: Of the views.
+        lesion_set: Set of label maps that marks lesions, for views that keep off them.
+        lesions: By key of the volume, points of each of its lesions, where they are known.
+    """
+
+    store: Store
+    policy: Policy
+    seed: int
+    lesion_set: str | None = None
+    lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
+
+    def portion(self, rows: Sequence[VolumeRow], step: int) -> Portion:
+        """Return the views of some rows in one step, drawn and read."""
+        drawn = self._drawn(rows, step)
+        boxes = list(zip(*(views.boxes(each) for each in drawn), strict=True))
+        contents = [
+            read_boxes(self.store, row.key, wanted) for row, wanted in zip(rows, boxes, strict=True)
+        ]
+        strips = [
+            strip_of(each.lattices, *zip(*(row[view] for row in contents), strict=True))
+            for view, each in enumerate(drawn)
+        ]
+        lesions: LesionMaps | None = None
+        if self.lesion_set is not None:
+            lesions = [
+                read_lesions(self.store, self.lesion_set, row.key, wanted)
+                for row, wanted in zip(rows, boxes, strict=True)
+            ]
+        return Portion(drawn=drawn, strips=tuple(strips), lesions=lesions)
+
+    def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[Drawn, ...]:
+        sources = [source_of(row, self.lesions) for row in rows]
+        drawn = [
+            views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
+            for view in range(NUM_GLOBAL_VIEWS)
+        ]
+        local = self.policy.local
+        drawn += [
+            views.draw_locals(self.policy, sources, seed=self.seed, step=step, number=number)
+            for number in range(0 if local is None else local.count)
+        ]
+        return tuple(drawn)
+
+
+class Readers:
+    """Threads or processes that read portions."""
+
+    def __init__(self, reading: Reading, *, kind: ReaderKind, workers: int) -> None:
+        """Start them.
+
+        Args:
+            reading: What they do.
+            kind: Threads, or processes that open the store for themselves.
+            workers: How many.
+        """
+        self._reading, self._kind, self._workers = reading, kind, workers
+        self._pool: Executor
+        if kind == "threads":
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="medcl-read")
+        else:
+            self._pool = ProcessPoolExecutor(
+                workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(reading,),
+            )
+
+    def submit(self, rows: Sequence[VolumeRow], step: int) -> "list[Future[Portion]]":
+        """Return the portions of some rows of a step, as even as the readers are many."""
+        count = min(self._workers, len(rows))
+        ends = [len(rows) * number // count for number in range(count + 1)]
+        read = self._reading.portion if self._kind == "threads" else _portion
+        return [
+            self._pool.submit(read, rows[first:last], step)
+            for first, last in zip(ends[:-1], ends[1:], strict=True)
+        ]
+
+    def close(self) -> None:
+        """End them; what has not begun is not read."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+_readings: list[Reading] = []
+
+
+def _begin(reading: Reading) -> None:
+    """Prepare a reading process; the process that started it decides when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _readings[:] = [reading]
+
+
+def _portion(rows: Sequence[VolumeRow], step: int) -> Portion:
+    return _readings[0].portion(rows, step)
+
+
+def joined(portions: Sequence[Portion], *, pin: bool) -> Portion:
+    """Return portions as one, in memory from which a GPU can copy if asked."""
+    drawn = tuple(views.joined(each) for each in zip(*(one.drawn for one in portions), strict=True))
+    strips = tuple(
+        Strip.joined(each, pin=pin) for each in zip(*(one.strips for one in portions), strict=True)
+    )
+    marked = [one.lesions for one in portions]
+    lesions = None if marked[0] is None else [maps for part in marked for maps in part or []]
+    return Portion(drawn=drawn, strips=strips, lesions=lesions)
