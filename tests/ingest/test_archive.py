@@ -52,7 +52,7 @@ def test_real_scans_are_fully_accounted_for(folder: str, test_data: Path, keyrin
             "accepted": 12 + 16 + 20 + 3 + 1 + 4,
             "LABEL_MAP": 1,
             "NOT_IMAGE": 4,
-            "UNSUPPORTED_MODALITY": 1,
+            "LABEL_OBJECT": 1,
             "DERIVED": 6,
             "LOCALIZER": 1,
             "DUPLICATE_SLICES": 10,

@@ -150,9 +150,15 @@ def test_another_secret_gives_other_keys(keyring: Keyring) -> None:
     other = Keyring(bytes(32))
     assert keyring.fingerprint != other.fingerprint
     assert keyring.patient_key("", "1") != other.patient_key("", "1")
-    makers = (keyring.study_key, keyring.series_key, keyring.file_key, keyring.unnamed_patient_key)
+    makers = (
+        keyring.study_key,
+        keyring.series_key,
+        keyring.frame_key,
+        keyring.file_key,
+        keyring.unnamed_patient_key,
+    )
     keys = {make("1") for make in makers} | {keyring.patient_key("", "1")}
-    assert len(keys) == 5
+    assert len(keys) == 6
     assert keyring.series_key("1", "2") != keyring.series_key("12")
 
 
