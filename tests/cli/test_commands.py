@@ -12,6 +12,7 @@ from medcl.ingest.options import IngestOptions
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildLimits
 from medcl.runtime.tools import ToolLimits
+from medcl.stages.segment_classes import ClassWords
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -126,9 +127,9 @@ def test_store_export_labels_export_report_pass_on_their_words(stage, medcl_comm
     assert exported.calls == [((Path("s"),), {"key": "k", "target": Path("o.nii.gz")})]
 
     added = stage("labels", "add")
-    medcl_command(
-        "labels", "add", "l.csv", "--store", "s", "--name", "n", "--source", "a", "--splits", "b"
-    )
+    files = ("--store", "s", "--name", "n", "--source", "a", "--splits", "b")
+    classes = ("--classes", "organ=1,tumour=2", "--overlap", "later")
+    medcl_command("labels", "add", "l.csv", *files, *classes)
     (arguments, keywords), *_ = added.calls
     assert arguments == (Path("l.csv"),)
     keywords.pop("progress")
@@ -138,6 +139,7 @@ def test_store_export_labels_export_report_pass_on_their_words(stage, medcl_comm
         "key_file": Path("secret.key"),
         "source": Path("a"),
         "splits": Path("b"),
+        "words": ClassWords({"organ": 1, "tumour": 2}, later_covers_earlier=True),
     }
 
     delivered = stage("export")
