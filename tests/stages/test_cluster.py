@@ -106,4 +106,3 @@ def test_two_processes_of_this_machine_bring_in_the_same_bytes_as_one(tmp_path: 
     site.ingest(tmp_path / "serial")
     site.ingest(tmp_path / "store", workers=2)
     assert content_of(tmp_path / "store") == content_of(tmp_path / "serial")
-
