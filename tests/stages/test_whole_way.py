@@ -182,6 +182,22 @@ finetune: {{steps: 2, batch_size: 4}}
     assert page.read_bytes() == before
 
 
+def test_a_flipped_byte_stops_pretraining_before_a_gradient(site, tmp_path, capsys):
+    copy = tmp_path / "store"
+    shutil.copytree(site.store, copy)
+    for path in copy.rglob("*.b2nd"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 4
+        path.write_bytes(content)
+    settings = site.settings("damaged", PRETRAIN)
+    assert medcl("pretrain", settings, f"store={copy}") == 3
+    assert "are not what was written" in capsys.readouterr().err
+    left = [path.name for path in (site.runs / "damaged").rglob("*")]
+    assert not [name for name in left if name.endswith((".safetensors", ".pt"))]
+    events = site.runs / "damaged" / "events.jsonl"
+    assert not events.exists() or "loss" not in events.read_text()
+
+
 def test_verify_finds_a_flipped_byte(site, tmp_path, capsys):
     copy = tmp_path / "store"
     shutil.copytree(site.store, copy)
