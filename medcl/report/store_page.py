@@ -32,7 +32,7 @@ body { max-width: 76rem; }
   font-size: .8rem; line-height: 1.35; }
 .card .pictures { display: flex; gap: .5rem; align-items: flex-end; }
 .card figure { margin: 0; }
-.card img { margin: 0; }
+.card img { margin: 0; width: auto; border-radius: 2px; }
 .card figcaption { color: #9aa4ad; font-size: .7rem; margin-top: .15rem; }
 .card p { margin: .45rem 0 0; }
 .card code { color: #9fd0f0; }

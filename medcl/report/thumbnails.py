@@ -7,12 +7,14 @@ from jaxtyping import Bool, Float
 
 from medcl.geometry import affine as affines
 from medcl.geometry.boxes import Box
-from medcl.report.grey_windows import LUNG, SOFT_TISSUE, GreyWindow
+from medcl.report.grey_windows import LUNG, SOFT_TISSUE, UPTAKE, GreyWindow
 from medcl.report.png import grey_png
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
-UPTAKE = GreyWindow(name="SUV 0 to 10, high is dark", low=10.0, high=0.0, unit="SUV")
+_UPTAKE = GreyWindow(
+    name="SUV 0 to 10, high is dark", low=UPTAKE.high, high=UPTAKE.low, unit=UPTAKE.unit
+)
 
 _LONGEST_PX = 160
 _FLATTEST = 0.15
@@ -64,7 +66,7 @@ def _windows(row: VolumeRow) -> tuple[GreyWindow, ...]:
     if row.unit == "HU":
         return SOFT_TISSUE, LUNG
     if row.unit == "SUVbw":
-        return (UPTAKE,)
+        return (_UPTAKE,)
     low, high = row.statistics.p01, row.statistics.p99
     return (GreyWindow(name="1 % to 99 %", low=low, high=high if high > low else low + 1),)
 
