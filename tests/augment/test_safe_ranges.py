@@ -77,7 +77,7 @@ RECOMMENDED = {
     "PT": (
         Blur(sigma_mm=(0.0, 2.0), probability=0.3),
         CountNoise(liver_cov=(0.0, 0.12), probability=0.5),
-        Gain(factor=(0.95, 1.05), sharing="batch"),
+        Gain(factor=(0.97, 1.03), sharing="batch"),
         PartialFov(length_fraction=(0.0, 0.25), lateral_mm=(0.0, 20.0), probability=0.2),
     ),
 }
