@@ -84,7 +84,22 @@ PointTransform = (
     | WindowJitter
     | HuOffset
 )
-"""Transforms of values that look at one voxel at a time: these are compiled into one pass."""
+"""Transforms of values that look at one voxel at a time; `is_pointwise` says which settings do."""
 
 Transform = Crop | SpatialTransform | IntensityTransform
 """What a policy may hold."""
+
+
+def is_pointwise(transform: ValueTransform) -> bool:
+    """Return whether a transform looks at one voxel at a time: these are compiled into one pass.
+
+    Noise with a grain is made by a Fourier transform of the whole view and stands alone.
+
+    Example:
+        >>> is_pointwise(GaussianNoise(sd_hu=(0.0, 20.0)))
+        True
+        >>> is_pointwise(GaussianNoise(sd_hu=(0.0, 20.0), peak_per_mm=0.25))
+        False
+    """
+    is_grained = isinstance(transform, GaussianNoise) and transform.peak_per_mm > 0
+    return isinstance(transform, PointTransform) and not is_grained

@@ -16,7 +16,7 @@ from typing import Literal
 
 import torch
 
-from medcl.augment.catalogue import PointTransform, ValueTransform
+from medcl.augment.catalogue import ValueTransform, is_pointwise
 from medcl.augment.compiling import Compiled, let_vary
 from medcl.augment.contract import PolicyModality
 from medcl.augment.grid import ViewGrid
@@ -125,7 +125,7 @@ def _groups(links: Sequence[Link]) -> list[Run]:
     """Return runs, which may be empty, and between them the transforms that stand alone."""
     groups: list[Run] = [()]
     for link in links:
-        if isinstance(link.transform, PointTransform):
+        if is_pointwise(link.transform):
             groups[-1] += (link,)
         else:
             groups += [(link,), ()]

@@ -70,11 +70,20 @@ class RespiratoryBlur:
         return {"range_mm": (0.0, 10.0 if modality == "PT" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: sums, and the peak uptake of lesions of 20 mm and more."""
+        """Return what is preserved: the peak uptake of lesions of 20 mm and more.
+
+        Sums over a whole view stay, but what spills out of a contour is no longer in its total.
+        """
         if modality != "PT":
             return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
         lost = bounded(_lost_peak(self.range_mm[1]), "fraction")
-        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, uptake_abs=lost, uptake_ratio=lost)
+        return preserving(
+            Flag.HU_TEXTURE,
+            Flag.LOWCONTRAST_CNR,
+            Flag.UPTAKE_TOTAL,
+            uptake_abs=lost,
+            uptake_ratio=lost,
+        )
 
 
 def _lost_peak(range_mm: float) -> float:

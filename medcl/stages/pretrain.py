@@ -52,7 +52,8 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     if policy.keeps_off_lesions and config.training.lesion_set is None:
         raise PolicyError(
             "Cutout keeps off lesions, so training.lesion_set must name a set of label maps that"
-            " marks them; none is named."
+            " marks them; none is named. Without one, off_lesion: false hides them too, which is"
+            " safe only for tasks that no single lesion decides."
         )
     rows = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     held_out = held_out_patients(store, config.hold_out)

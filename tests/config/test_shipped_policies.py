@@ -66,3 +66,8 @@ def test_a_default_policy_is_hard_within_the_law(name):
     assert found.local is not None
     assert found.local.count >= 2
     assert found.named["crop"].min_body_fraction >= 0.5
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_shipped_policy_can_be_used_where_nobody_marks_lesions(path):
+    assert not policy(path).keeps_off_lesions
