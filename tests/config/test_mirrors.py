@@ -8,9 +8,20 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from medcl.augment import contract
+from medcl.augment.grid import LocalViews
 from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
 from medcl.augment.policy import Policy, Transform
-from medcl.config import cohort, encoder, machine, objective, policy, study, training, transforms
+from medcl.config import (
+    cohort,
+    encoder,
+    machine,
+    objective,
+    policy,
+    study,
+    training,
+    transforms,
+    unknown,
+)
 from medcl.config.loading import load
 from medcl.config.study import StudyConfig
 from medcl.config.writing import plain
@@ -124,3 +135,10 @@ def test_choices_are_those_of_the_rooms():
 def test_a_study_takes_every_adaptation():
     own = typing.get_args(study.ArmConfig.model_fields["adaptation"].annotation)
     assert set(own) == set(typing.get_args(Adaptation))
+
+
+def test_local_views_and_flags_are_mirrored():
+    assert set(policy.LocalConfig.model_fields) == {
+        field.name for field in dataclasses.fields(LocalViews)
+    }
+    assert typing.get_args(unknown.Flag) == tuple(flag.value for flag in contract.Flag)
