@@ -29,6 +29,9 @@ _LOSSLESS_SYNTAXES = {_SYNTAX + end for end in ("", ".1", ".1.99", ".2", ".5")} 
     _SYNTAX + end for end in (".4.57", ".4.70", ".4.80", ".4.90", ".4.201", ".4.202")
 }
 _JPEG_EXTENDED = _SYNTAX + ".4.51"
+CODECS_EXTRA = "gpl-codecs"
+"""The extra of medcl that adds the one codec which is not free enough to come by default."""
+
 _HAS_LIBJPEG = find_spec("libjpeg") is not None
 
 
@@ -139,8 +142,8 @@ def _suv_input_missing(header: SliceHeader) -> str | None:
 def _unsupported_syntax(header: SliceHeader) -> str | None:
     if header.syntax == _JPEG_EXTENDED and header.bits_stored > 8 and not _HAS_LIBJPEG:
         return (
-            f"JPEG extended with {header.bits_stored} bits; the extra gpl-codecs of medcl "
-            "(pylibjpeg-libjpeg, GPL) reads it."
+            f"JPEG extended with {header.bits_stored} bits; pip install 'medcl[{CODECS_EXTRA}]' "
+            "adds its decoder, which is under the GPL."
         )
     if not header.syntax or header.syntax in _LOSSLESS_SYNTAXES | LOSSY_SYNTAXES:
         return None

@@ -13,6 +13,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from medcl.io.dicom_tail import UNDEFINED_LENGTH, header_bytes, is_sound_after
 from medcl.io.limits import MAX_FILE_BYTES, MAX_INFLATED_BYTES
 from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode, RefusedSeries
@@ -20,9 +21,6 @@ from medcl.io.refusal import ReasonCode, RefusedSeries
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010
 _PREAMBLE_BYTES = 132
 _SERIES_UID_TAG = 0x0020000E
-_UNDEFINED_LENGTH = 0xFFFFFFFF
-_SHORT_HEADER_BYTES, _LONG_HEADER_BYTES = 8, 12
-_LONG_VRS = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,7 +29,8 @@ class Elements:
 
     Attributes:
         dataset: The elements, as far as they can be read, with the file meta information.
-        is_whole: The file reaches to the end of its pixels.
+        is_whole: The file reaches to the end of its pixels, and what follows them is sound too:
+            where it is not, they may begin somewhere else than it seems.
         is_too_deep: Its sequences are nested more deeply than is read.
         pixels_at: Place of the first byte of the pixels in the file; 0 where they are encapsulated,
             deflated or absent.
@@ -83,10 +82,13 @@ def read_elements(path: Path, *, tags: Sequence[int] | None, bare: bool = False)
             # and a series must not pass for whole because one of its files lost its name.
             stream.seek(0)
             elements = read_partial(cast(BinaryIO, stream), _is_past_series, None, bare, kept)
-    vr, length = found[0] if found else (None, 0)
-    starts_at = stopped_at + (_LONG_HEADER_BYTES if vr in _LONG_VRS else _SHORT_HEADER_BYTES)
-    is_whole = bool(found) and (length == _UNDEFINED_LENGTH or starts_at + length <= size)
-    is_plain = is_whole and length != _UNDEFINED_LENGTH and stream is file
+        vr, length = found[0] if found else (None, 0)
+        starts_at = stopped_at + header_bytes(vr)
+        is_whole = bool(found) and (
+            length == UNDEFINED_LENGTH
+            or is_sound_after(stream, starts_at + length, size, elements.original_encoding)
+        )
+    is_plain = is_whole and length != UNDEFINED_LENGTH and stream is file
     return Elements(
         cast(FileDataset, elements),
         is_whole=is_whole,
@@ -186,6 +188,11 @@ def _inflate(file: BufferedIOBase, size: int, bare: bool) -> tuple[BufferedIOBas
     if inflater.unconsumed_tail:
         raise RefusedSeries(
             ReasonCode.LIMIT_EXCEEDED, f"Inflates to more than {MAX_INFLATED_BYTES} bytes."
+        )
+    if not inflater.eof or inflater.unused_data.count(0) != len(inflater.unused_data):
+        raise RefusedSeries(
+            ReasonCode.PIXEL_TRUNCATED,
+            "The compressed stream ends too early, or something follows.",
         )
     deflated_uid, plain_uid = DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
     head = head.replace(deflated_uid.encode(), plain_uid.encode().ljust(len(deflated_uid), b"\0"))

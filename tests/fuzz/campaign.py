@@ -23,6 +23,8 @@ SERIES_SHARE = 0.8
 """Of the mutants that come of a series; a lone file ends in a refusal in most cases."""
 
 _SMALL_BYTES = 150_000
+_CHANGING = {"flip_pixels", "splice", "edit_text", "edit_bits", "flip_element"}
+"""Mutations that may give a file other values that are as sound as those before."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Mutant:
     number: int
     name: str
     files: list[bytes]
+    seed: Seed
+    keeps_pixels: bool
 
 
 class Breeder:
@@ -50,16 +54,19 @@ class Breeder:
         if chosen.name not in self._layouts:
             self._layouts[chosen.name] = [layout_of(content) for content in chosen.files]
         done, files = mutant(self._layouts[chosen.name], rng)
-        return Mutant(number, f"{done} in {chosen.name}", files)
+        keeps = done.split()[0] not in _CHANGING
+        return Mutant(number, f"{done} in {chosen.name}", files, chosen, keeps)
 
 
 def run(breeder: Breeder, numbers: range, folder: Path) -> Iterator[tuple[Mutant, Verdict]]:
     """Yield every mutant with what became of it."""
-    judge = Judge(folder)
+    judge, sound = Judge(folder), {}
     try:
         for number in numbers:
             one = breeder.mutant(number)
-            yield one, judge.judge(one.files)
+            if one.seed.name not in sound:
+                sound[one.seed.name] = judge.sound_planes(one.seed.files)
+            yield one, judge.judge(one.files, sound[one.seed.name] if one.keeps_pixels else None)
     finally:
         judge.close()
 

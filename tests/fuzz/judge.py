@@ -24,6 +24,9 @@ from medcl.stages.reading import inspected, inspection, packed, reading, run_tas
 from medcl.store.frames import read_box
 from medcl.store.packing import Packed
 
+Planes = dict[tuple[str, int], np.ndarray]
+"""Values by file name and frame."""
+
 LIMITS = ChildLimits(memory_bytes=3 * 2**30, cpu_s=20, wall_s=40)
 _OPTIONS = IngestOptions(accept=frozenset({ReasonCode.DERIVED}), pet_unit="Bq/ml")
 _POSITION_MM, _COSINE, _SPACING = 0.11, 2e-3, 1e-3
@@ -50,8 +53,10 @@ class Judge:
         self._folder.mkdir()
         self._frame = folder / "frame.b2nd"
         self._keyring = Keyring(bytes(range(32)))
+        self._planes: Planes = {}
+        self._sound: Planes | None = None
         self._itk = Confined(["-m", "tests.fuzz.itk_reader"], limits=LIMITS)
-        # -P keeps the working directory out of the module path; the tests must be found all the same.
+        # Confined programs do not look into the working directory, where the tests are.
         os.environ["PYTHONPATH"] = os.pathsep.join(
             [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         )
@@ -59,8 +64,21 @@ class Judge:
     def close(self) -> None:
         self._itk.close()
 
-    def judge(self, files: Sequence[bytes]) -> Verdict:
-        """Return what becomes of files that make an archive of their own."""
+    def sound_planes(self, files: Sequence[bytes]) -> Planes:
+        """Return what ingest reads from files that are not damaged."""
+        self._planes = {}
+        self.judge(files)
+        return dict(self._planes)
+
+    def judge(self, files: Sequence[bytes], sound: Planes | None = None) -> Verdict:
+        """Return what becomes of files that make an archive of their own.
+
+        Args:
+            files: Their contents.
+            sound: What the files held before they were damaged in a way that does not change the
+                pixels; it is compared where SimpleITK reads nothing.
+        """
+        self._sound = sound
         for old in self._folder.iterdir():
             old.unlink()
         for number, content in enumerate(files):
@@ -111,12 +129,19 @@ class Judge:
         if array.shape[-1] != len(job.planes):
             verdict.problem = f"{array.shape[-1]} planes of {len(job.planes)}"
             return
+        planes = _named(array, np.array(got.row.affine), job)
+        self._planes.update(planes)
         try:
             answer = self._itk.ask(json.dumps([str(p.found.path) for p in job.planes]).encode())
+            slices = list(_slices(answer, [plane.header.frame for plane in job.planes]))
         except ChildDied:
-            return
-        slices = list(_slices(answer, [plane.header.frame for plane in job.planes]))
+            slices = [None]
         if None in slices:
+            if self._sound is not None and any(
+                name not in self._sound or not np.array_equal(values, self._sound[name])
+                for name, values in planes.items()
+            ):
+                verdict.problem = "other pixels than before the damage, which SimpleITK refuses"
             return
         verdict.compared += 1
         verdict.problem = _difference(array, validity, np.array(got.row.affine), slices, job)
@@ -128,6 +153,17 @@ class Judge:
             return array.astype(np.float64), None
         self._frame.write_bytes(got.mask)
         return array.astype(np.float64), read_box(self._frame, None, mmap=False)[0].astype(bool)
+
+
+def _named(array: np.ndarray, affine: np.ndarray, job: Job) -> Planes:
+    """Return the planes of a volume under the file and frame that they come from."""
+    lps = flip_world(affine)
+    normal = np.cross(lps[:3, 0], lps[:3, 1])
+    depths = [np.dot(plane.header.position_mm or (0, 0, 0), normal) for plane in job.planes]
+    return {
+        (job.planes[place].found.path.name, job.planes[place].header.frame): array[:, :, number]
+        for number, place in enumerate(np.argsort(depths))
+    }
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Where the elements of a sound DICOM file begin and end, so that they can be damaged one by one."""
+"""Where the elements of a sound DICOM file begin and end, to damage them one by one."""
 
 from dataclasses import dataclass
 from io import BytesIO

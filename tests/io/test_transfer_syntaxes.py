@@ -1,10 +1,11 @@
 """All lossless transfer syntaxes decode to the same pixels."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 
-from medcl.io.dicom_checks import check_slice
+from medcl.io.dicom_checks import CODECS_EXTRA, check_slice
 from medcl.io.dicom_header import read_slice_headers
 from medcl.io.dicom_pixels import stored_planes
 from medcl.io.refusal import ReasonCode
@@ -42,3 +43,11 @@ def test_twelve_bit_jpeg_is_refused_even_where_derived_is_accepted(test_data: Pa
     refusal = check_slice(read_slice_headers(path)[0], accept=frozenset({ReasonCode.DERIVED}))
     assert refusal is not None
     assert refusal.code == ReasonCode.UNSUPPORTED_SYNTAX
+    assert f"medcl[{CODECS_EXTRA}]" in refusal.detail
+
+
+def test_the_extra_that_a_refusal_names_exists_and_is_no_default() -> None:
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    assert project["optional-dependencies"][CODECS_EXTRA][0].startswith("pylibjpeg-libjpeg")
+    assert not [one for one in project["dependencies"] if one.startswith("pylibjpeg-libjpeg")]

@@ -40,7 +40,7 @@ _NEEDLES = {
     )
     if len(spelt) >= 6
 }
-"""A canary in every spelling: two byte orders of UTF-16, hexadecimal, the three phases of base64."""
+"""A canary in every spelling: UTF-16 in both orders, hexadecimal, the three phases of base64."""
 
 _PATTERN = re.compile(b"|".join(map(re.escape, sorted(_NEEDLES, key=len))))
 
@@ -64,7 +64,7 @@ _EVERYTHING_IN = 4
 """So many folders get a file with every text element of the dictionary."""
 
 _EVERY = 10
-"""Of the other files each tenth of a folder gets what is usual, the first and second in any case."""
+"""Each tenth file of a folder gets what is usual, the first and second in any case."""
 
 
 def plant(archive: Path) -> int:
@@ -179,9 +179,9 @@ def _text_chunks(content: bytes) -> Iterator[bytes]:
 def _is_sound(path: Path) -> bool:
     try:
         elements = read_elements(path, tags=None)
-        return elements.is_whole and not elements.is_too_deep
     except RefusedSeries:
         return False
+    return elements.is_whole and not elements.is_too_deep
 
 
 def _plant_everything(dataset: pydicom.Dataset) -> int:

@@ -70,9 +70,12 @@ def on_record(folder: Path) -> Iterator[None]:
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        with (folder / "terminal.txt").open("a") as said:
-            with redirect_stdout(said), redirect_stderr(said):
-                yield
+        with (
+            (folder / "terminal.txt").open("a") as said,
+            redirect_stdout(said),
+            redirect_stderr(said),
+        ):
+            yield
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
