@@ -20,6 +20,7 @@ from medcl.io.refusal import ReasonCode, RefusedSeries
 
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010
 _PREAMBLE_BYTES = 132
+_PASSED_ON = (RefusedSeries, KeyboardInterrupt, SystemExit, GeneratorExit)
 _SERIES_UID_TAG = 0x0020000E
 
 
@@ -86,7 +87,7 @@ def read_elements(path: Path, *, tags: Sequence[int] | None, bare: bool = False)
         starts_at = stopped_at + header_bytes(vr)
         is_whole = bool(found) and (
             length == UNDEFINED_LENGTH
-            or is_sound_after(stream, starts_at + length, size, elements.original_encoding)
+            or is_sound_after(stream, starts_at + length, size, _encoding(elements))
         )
     is_plain = is_whole and length != UNDEFINED_LENGTH and stream is file
     return Elements(
@@ -141,11 +142,15 @@ def refusing(what: str) -> Iterator[None]:
     with quiet():
         try:
             yield
-        except (RefusedSeries, KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 (a parser may raise anything; a panic of one
-            # written in Rust is no Exception)
+        # A panic of a decoder written in Rust is no Exception.
+        except BaseException as error:
+            if isinstance(error, _PASSED_ON):
+                raise
             raise RefusedSeries(_code(error), f"{what}: {type(error).__name__}.") from None
+
+
+def _encoding(elements: FileDataset | None) -> tuple[bool | None, bool | None]:
+    return (None, None) if elements is None else elements.original_encoding
 
 
 def _is_past_series(tag: int, _vr: str | None, _length: int) -> bool:
@@ -189,14 +194,20 @@ def _inflate(file: BufferedIOBase, size: int, bare: bool) -> tuple[BufferedIOBas
         raise RefusedSeries(
             ReasonCode.LIMIT_EXCEEDED, f"Inflates to more than {MAX_INFLATED_BYTES} bytes."
         )
-    if not inflater.eof or inflater.unused_data.count(0) != len(inflater.unused_data):
+    if not inflater.eof or not _may_end_so(inflater.unused_data, data):
         raise RefusedSeries(
             ReasonCode.PIXEL_TRUNCATED,
-            "The compressed stream ends too early, or something follows.",
+            "The compressed stream ends too early, or something follows it.",
         )
     deflated_uid, plain_uid = DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
     head = head.replace(deflated_uid.encode(), plain_uid.encode().ljust(len(deflated_uid), b"\0"))
     return BytesIO(head + data), len(head) + len(data)
+
+
+def _may_end_so(tail: bytes, data: bytes) -> bool:
+    """Return whether a deflated stream may be followed by this: zeros, or gzip's checksum."""
+    checksum = zlib.crc32(data).to_bytes(4, "little") + (len(data) % 2**32).to_bytes(4, "little")
+    return tail.count(0) == len(tail) or tail.rstrip(b"\0") == checksum.rstrip(b"\0")
 
 
 def _code(error: BaseException) -> ReasonCode:

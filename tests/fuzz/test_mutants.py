@@ -11,7 +11,7 @@ from tests.fuzz.judge import Judge
 from tests.fuzz.mutations import MUTATIONS
 from tests.fuzz.seeds import Seed, corpus_seeds, shared_seeds
 
-QUICK, FULL = 250, 5000
+QUICK, FULL = 150, 5000
 
 
 def check(seeds: list[Seed], count: int, folder: Path) -> Counter[str]:

@@ -196,6 +196,22 @@ def test_a_store_is_shown_as_text_and_as_a_page_that_names_nobody(site, tmp_path
     assert medcl("store", "show", str(site.store), "--html", str(tmp_path / "no" / "page")) == 2
 
 
+def test_a_flipped_byte_stops_pretraining_before_a_gradient(site, tmp_path, capsys):
+    copy = tmp_path / "store"
+    shutil.copytree(site.store, copy)
+    for path in copy.rglob("*.b2nd"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3] ^= 4
+        path.write_bytes(content)
+    settings = site.settings("damaged", PRETRAIN)
+    assert medcl("pretrain", settings, f"store={copy}") == 3
+    assert "are not what was written" in capsys.readouterr().err
+    left = [path.name for path in (site.runs / "damaged").rglob("*")]
+    assert not [name for name in left if name.endswith((".safetensors", ".pt"))]
+    events = site.runs / "damaged" / "events.jsonl"
+    assert not events.exists() or "loss" not in events.read_text()
+
+
 def test_verify_finds_a_flipped_byte(site, tmp_path, capsys):
     copy = tmp_path / "store"
     shutil.copytree(site.store, copy)
