@@ -70,7 +70,7 @@ class RespiratoryBlur:
         return {"range_mm": (0.0, 10.0 if modality == "PT" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: sums, and the peak of lesions of 20 mm and more.
+        """Return what is preserved: the peak of lesions of 20 mm and more, not what spills out.
 
         The peak is a mean over 12 mm; only ranges above 8 mm bring what lies beyond a 20 mm lesion
         into it, at most that part of the range that reaches beyond its surface.
@@ -79,4 +79,10 @@ class RespiratoryBlur:
             return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
         half = self.range_mm[1] / 2
         lost = bounded(max(half - _MARGIN_MM, 0.0) / max(2 * half, 1e-9), "fraction")
-        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, uptake_abs=lost, uptake_ratio=lost)
+        return preserving(
+            Flag.HU_TEXTURE,
+            Flag.LOWCONTRAST_CNR,
+            Flag.UPTAKE_TOTAL,
+            uptake_abs=lost,
+            uptake_ratio=lost,
+        )
