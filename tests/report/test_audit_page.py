@@ -122,6 +122,17 @@ def test_limits_that_are_lowest_or_a_ratio_are_said_as_such():
     assert "< 0.2 % warning" in text
 
 
+def test_figures_that_the_task_does_not_need_stand_apart():
+    findings = [finding(), finding(title="Noise ratio", may_fail=False, status="warn")]
+    needed, beside = words(page(findings=findings)).split("Not needed for this purpose")
+    assert "Noise ratio" not in needed
+    assert "Noise ratio" in beside
+    breach = {"transform": "rotation", "flag": "orientation"}
+    assert "1 declared bounds do not hold here: rotation (orientation)" in words(
+        page(breaches=[breach])
+    )
+
+
 def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
     control = {
         "name": "identity",
