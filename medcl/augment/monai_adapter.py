@@ -6,8 +6,8 @@ a transform enters with its amount in a physical unit and with those defaults ov
 what it preserves as medcl's own transform of the same effect does. One that is not listed has no
 contract, and counts as breaking everything.
 
-Transforms of MONAI that move anatomy do not enter: they would interpolate a second time, and pad by
-reflection, border or edge. Nor do its dropouts, which fill with random values and leave no mask.
+Of transforms that move anatomy the matrix enters, see `medcl.augment.monai_affine`. Dropouts do
+not enter: they fill with random values and leave no mask.
 """
 
 from collections.abc import Callable, Mapping
