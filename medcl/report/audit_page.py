@@ -148,8 +148,10 @@ def _verdict(content: Content, declared: Verdict) -> str:
     ]
     warnings = [content["difficulty"]["sentence"]] if _is_hard_to_use(content) else []
     if breaches := content.get("breaches", ()):
-        named = ", ".join(f"{each['transform']} ({each['flag']})" for each in breaches)
-        warnings.append(f"{len(breaches)} declared bounds do not hold here: {spoken(named)}.")
+        named = ", ".join(
+            f"{FLAGS[Flag(each['flag'])]} of {spoken(each['transform'])}" for each in breaches
+        )
+        warnings.append(f"Declared bounds that do not hold here: {named}.")
     warnings += content["encoder"]["warnings"] if content.get("encoder") else []
     return (
         f'<p class="verdict {kind}">{page.escape(text)}</p>'
