@@ -136,6 +136,7 @@ def _say_where(summary: StageSummary, *, minutes: float) -> None:
     for sentence in summary.notes:
         print(sentence)
     print(f"\nReport:  {HOME / 'report.html'}")
+    print(f"Audit:   {HOME / 'audit' / audit.PAGE}")
     print(f"MLflow:  .venv/bin/mlflow ui --backend-store-uri sqlite:///{HOME / 'mlflow.db'}")
     print(
         "         then open http://127.0.0.1:5000, experiment quickstart/label-efficiency, Charts"

@@ -13,6 +13,7 @@ from medcl.augment.gibbs import Gibbs
 from medcl.augment.kernel_change import KernelChange
 from medcl.augment.low_resolution import LowResolution
 from medcl.augment.monai_adapter import Monai
+from medcl.augment.monai_affine import MonaiAffine
 from medcl.augment.monotone_map import MonotoneMap
 from medcl.augment.motion import Motion
 from medcl.augment.noise import GaussianNoise, RicianNoise
@@ -38,6 +39,7 @@ LinearTransform = (
     | Flip
     | Rot90
     | ResizedCrop
+    | MonaiAffine
 )
 """Transforms of where anatomy appears that are one matrix and one move."""
 

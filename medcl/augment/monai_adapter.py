@@ -6,8 +6,8 @@ a transform enters with its amount in a physical unit and with those defaults ov
 what it preserves as medcl's own transform of the same effect does. One that is not listed has no
 contract, and counts as breaking everything.
 
-Transforms of MONAI that move anatomy do not enter: they would interpolate a second time, and pad by
-reflection, border or edge. Nor do its dropouts, which fill with random values and leave no mask.
+Of transforms that move anatomy the matrix enters, see `medcl.augment.monai_affine`. Dropouts do
+not enter: they fill with random values and leave no mask.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +25,7 @@ from medcl.augment.gain import Gain, Gamma
 from medcl.augment.monai_calls import Call, View
 from medcl.augment.monai_names import MonaiUnit, require_contract
 from medcl.augment.noise import GaussianNoise, RicianNoise
+from medcl.augment.random_field import seed_words
 from medcl.augment.refusable import HuOffset
 from medcl.augment.transform import Parameters, Setting, require_common, require_range
 from medcl.augment.worst_case import HasLine, HasSpread, Line
@@ -117,11 +118,13 @@ class Monai:
     ) -> Views:
         """Return changed views; MONAI sees one at a time, each with a seed of its own."""
         entry = _ENTRIES[self.transform]
+        seeds = setting.seeds
+        words = (seeds if isinstance(seeds, torch.Tensor) else seed_words(seeds)).tolist()
         changed = views.clone()
         for row, amount in enumerate(parameters["amount"][:, 0].tolist()):
             if amount == entry.identity:
                 continue
-            seed = derive_seed(setting.seeds[row], setting.stream, "monai") % 2**32
+            seed = derive_seed(*words[row], setting.stream, "monai") % 2**32
             known = None if setting.measured is None else setting.measured[row].to("cpu")
             call = Call(amount, setting.spacing_mm, seed, known)
             view = views[row].detach().to("cpu", torch.float32)

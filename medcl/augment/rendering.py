@@ -12,7 +12,6 @@ sample → fill → begin → run ── blur ── run ── … ── finis
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal
 
 import torch
 

@@ -43,3 +43,17 @@ class MonaiConfig(Drawn):
     """Smallest and largest amount, in unit"""
     unit: Literal["mm", "HU", "fraction", "exponent"]
     """What the amount is measured in; must be that of the transform (SC070)"""
+
+
+class MonaiAffineConfig(Drawn):
+    """MONAI's affine transform: its matrix, without its interpolation and its padding."""
+
+    kind: Literal["monai_affine"]
+    """Name of the transform"""
+    max_degrees: Annotated[float, Field(ge=0, le=60)]
+    """Largest angle about each axis in degrees; the whole angle is up to three times that"""
+    zoom: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        AfterValidator(rising),
+    ] = (1.0, 1.0)
+    """Smallest and largest linear magnification, the same for all axes"""

@@ -18,7 +18,7 @@ from medcl.config.acquisitions import (
     WindowJitterConfig,
 )
 from medcl.config.drawn import Drawn, SharingWord, rising
-from medcl.config.monai import MonaiConfig
+from medcl.config.monai import MonaiAffineConfig, MonaiConfig
 from medcl.config.mr_artefacts import GhostingConfig, GibbsConfig, MonotoneMapConfig, MotionConfig
 from medcl.config.occlusions import CutoutConfig, PartialFovConfig
 from medcl.config.section import Fraction, Section
@@ -266,6 +266,7 @@ TransformConfig = Annotated[
     | SliceDropoutConfig
     | PartialFovConfig
     | CutoutConfig
-    | MonaiConfig,
+    | MonaiConfig
+    | MonaiAffineConfig,
     Discriminator("kind"),
 ]

@@ -7,7 +7,7 @@ beat chance, it is not learnable at this size of encoder and views.
 Legend: N pairs, E embedding dimensions, M = 2 N views.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -21,7 +21,7 @@ from medcl.geometry.boxes import Box
 from medcl.methods.contrastive import ContrastiveMethod
 from medcl.methods.pairing import excluded_rows, patient_ids
 from medcl.runtime.seeds import derive_seed, generator
-from medcl.shapes import Embeddings, PatientIds, RowMask, Views
+from medcl.shapes import Embeddings, PatientIds, Points, RowMask, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import read_boxes, read_lesions, source_of
@@ -98,6 +98,7 @@ class PairMaker:
         seed: Of everything random.
         lesion_set: Set of label maps that marks lesions, for views that keep off them; without
             one lesions may be anywhere.
+        lesions: By key of the volume, points of each of its lesions, for crops that mind them.
         device: Where to compute.
     """
 
@@ -105,11 +106,12 @@ class PairMaker:
     policy: Policy
     seed: int = 0
     lesion_set: str | None = None
+    lesions: Mapping[str, tuple[Points, ...]] = field(default_factory=dict)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def pairs(self, rows: Sequence[VolumeRow], step: int) -> tuple[Views, Views, PatientIds]:
         """Return first views, second views and patients of volumes at a step."""
-        sources = [source_of(row) for row in rows]
+        sources = [source_of(row, self.lesions) for row in rows]
         drawn = [
             views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
             for view in (0, 1)

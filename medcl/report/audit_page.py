@@ -143,9 +143,15 @@ def _verdict(content: Content, declared: Verdict) -> str:
         for each in declared.unknowns
     ]
     details += [
-        f"{spoken(each['name'])}: worst {each['worst']:.3g} {each['unit']}." for each in failing
+        f"{each.get('title') or spoken(each['name'])}: worst {each['worst']:.3g} {each['unit']}."
+        for each in failing
     ]
     warnings = [content["difficulty"]["sentence"]] if _is_hard_to_use(content) else []
+    if breaches := content.get("breaches", ()):
+        named = ", ".join(
+            f"{FLAGS[Flag(each['flag'])]} of {spoken(each['transform'])}" for each in breaches
+        )
+        warnings.append(f"Declared bounds that do not hold here: {named}.")
     warnings += content["encoder"]["warnings"] if content.get("encoder") else []
     return (
         f'<p class="verdict {kind}">{page.escape(text)}</p>'
@@ -216,9 +222,13 @@ def _measured(content: Content) -> str:
         f"patients that is {100 * per_view:.2g} %, for a further patient {100 * per_patient:.2g} %."
     )
     declared = declared_table(content.get("declared", ()))
+    needed = [each for each in content["findings"] if each.get("may_fail", True)]
+    others = [each for each in content["findings"] if not each.get("may_fail", True)]
+    beside = "<h3>Not needed for this purpose: a warning at most</h3>" + findings_table(others)
     return (
         page.paragraphs([rule])
-        + findings_table(content["findings"])
+        + findings_table(needed)
+        + (beside if others else "")
         + (f"<h3>Declared bounds against measured ones</h3>{declared}" if declared else "")
     )
 

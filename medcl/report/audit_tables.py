@@ -14,6 +14,7 @@ from medcl.report.reader_study import failure_rate_below
 Content = Mapping[str, Any]
 
 _UNITS = {"deg": "°"}
+_NOTHING = 1e-5
 _WORDS = {"pass": "passes", "warn": "warning", "fail": "fails"}
 _PROBES = {"told": ("tells it", "pass"), "partly": ("partly", "warn"), "lost": ("lost", "fail")}
 
@@ -22,8 +23,7 @@ def findings_table(findings: Sequence[Content]) -> str:
     """Return every measured figure with its interval, worst case, limit and verdict."""
     rows = [
         [
-            finding.get("title") or spoken(finding["name"]),
-            _UNITS.get(finding["unit"], finding["unit"]),
+            _quantity(finding),
             f"{number(finding['mean'])} {interval(finding['interval'])}",
             number(finding["p99"]),
             number(finding["worst"]),
@@ -34,8 +34,8 @@ def findings_table(findings: Sequence[Content]) -> str:
         ]
         for finding in findings
     ]
-    header = ["quantity", "unit", "mean [95 %]", "99 %", "worst", "limit", "draws", "fails in"]
-    return page.table([*header, "verdict"], rows)
+    header = ["quantity", "mean [95 %]", "99 %", "worst", "limit", "draws", "fails in", "verdict"]
+    return page.table(header, rows, kind="figures")
 
 
 def controls_table(content: Content) -> str:
@@ -47,38 +47,48 @@ def controls_table(content: Content) -> str:
             for name, good in content["controls"].items()
         ]
         return page.table(["control", "came out"], rows)
-    rows = [
-        [
-            result["name"],
-            f"must {result['must']}",
-            spoken(result["task"]),
-            spoken(result["figure"]),
-            number(result["worst"]),
-            number(result["limit"]),
-            Mark(
-                f"{result['found']}ed, {'as' if result['is_as_it_must'] else 'NOT as'} it must",
-                _kind(result["is_as_it_must"]),
-            ),
-        ]
-        for result in results
-    ]
+    rows = []
+    for result in results:
+        good = result["found"] == result["must"]
+        came_out = f"{result['found']}ed, {'as' if good else 'NOT as'} it must"
+        rows.append(
+            [
+                result["name"],
+                f"must {result['must']}",
+                spoken(result["task"]),
+                spoken(result["figure"]),
+                number(result["worst"]),
+                number(result["limit"]),
+                Mark(came_out, _kind(good)),
+            ]
+        )
     return page.table(["control", "", "task", "caught by", "worst", "limit", "came out"], rows)
 
 
 def declared_table(declared: Sequence[Content]) -> str:
-    """Return declared bounds against what was measured; nothing where none was."""
-    rows = [
-        [
-            spoken(each["transform"]),
-            _flag(each["flag"]),
-            f"{number(each['bound'])} {each['unit']}",
-            f"{number(each['measured'])} {each['unit']}",
-            Mark("holds" if each["is_enclosed"] else "broken", _kind(each["is_enclosed"])),
-        ]
-        for each in declared
-    ]
+    """Return declared bounds against what was measured; nothing where none was.
+
+    What is declared to stay exactly and does is only counted.
+    """
+    rows: list[list[object]] = []
+    num_exact = 0
+    for each in declared:
+        holds = each["measured"] <= each["bound"] + each.get("precision", 0.0)
+        if holds and not each["bound"]:
+            num_exact += 1
+            continue
+        rows.append(
+            [
+                spoken(each["transform"]),
+                _flag(each["flag"]),
+                f"{number(each['bound'])} {each['unit']}",
+                f"{number(each['measured'])} {each['unit']}",
+                Mark("holds" if holds else "broken", _kind(holds)),
+            ]
+        )
     header = ["transform", "quantity", "declared at most", "measured (99.9 %)", "the bound"]
-    return page.table(header, rows) if rows else ""
+    exact = f"{num_exact} times a quantity is declared to stay exactly, and does." * (num_exact > 0)
+    return (page.table(header, rows) if rows else "") + page.paragraphs([exact] if exact else [])
 
 
 def difficulty_table(difficulty: Content) -> str:
@@ -123,12 +133,14 @@ def probes_table(probes: Sequence[Content]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a figure with three significant digits.
+    """Return a figure with three significant digits; what rounding leaves over is 0.
 
     Example:
         >>> number(0.000123456), number(1234.5), number(0.0)
         ('0.000123', '1234', '0')
     """
+    if abs(value) < _NOTHING:
+        return "0"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -140,6 +152,12 @@ def interval(ends: Sequence[float]) -> str:
 def shares(ends: Sequence[float]) -> str:
     """Return an interval of shares in per cent."""
     return f"[{100 * ends[0]:.0f}, {100 * ends[1]:.0f}]"
+
+
+def _quantity(finding: Content) -> str:
+    unit = _UNITS.get(finding["unit"], finding["unit"])
+    name = finding.get("title") or spoken(finding["name"])
+    return f"{name} ({unit})" if unit else name
 
 
 def _limit(finding: Content) -> str:

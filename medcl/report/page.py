@@ -40,6 +40,8 @@ p.warning { border-left: 4px solid #e69f00; padding: .35rem .9rem; background: #
 h3 { font-size: 1rem; margin: 1.1rem 0 .3rem; }
 ul { margin: .3rem 0; padding-left: 1.2rem; }
 figure { margin: 1rem 0; } figure img { border-radius: 6px; width: 100%; }
+table.figures td:first-child { min-width: 12rem; }
+table.figures td, table.figures th { padding-right: .7rem; }
 table.sign { width: 100%; }
 .sign td { height: 2.6rem; min-width: 9rem; border: 1px solid #999; padding: .3rem .6rem; }
 .sign th { padding: .3rem .6rem; }

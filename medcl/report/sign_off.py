@@ -1,12 +1,12 @@
 """The end of an audit's page: reader study, limitations, signatures."""
 
-from collections.abc import Sequence
-
 from medcl.augment.policy import Policy
 from medcl.report import page
 from medcl.report.audit_tables import Content
+from medcl.report.policy_words import spoken
 from medcl.report.reader_study import QUESTIONS, pairs_needed, wilson_interval
 
+_OWNERS = {"hu_": "CT", "lung_": "CT", "suv_": "PT", "map_": "MR_QUANTITATIVE"}
 _PAIRS = 150
 _EXAMPLES = (0, 1, 3, 8)
 
@@ -52,8 +52,15 @@ def limitations(content: Content, policy: Policy) -> list[str]:
         f"Only the {policy.modality.split('_')[0]} volumes that the settings select "
         f"were looked at, in the grid of the policy.",
     ]
-    missing: Sequence[str] = content.get("not_measured", ())
-    return said + [f"Not measured: {each}" for each in missing]
+    missing = [spoken(name) for name in content.get("not_measured", ()) if _has(policy, name)]
+    listed = [f"Not measured, for want of what it takes: {', '.join(missing)}."] if missing else []
+    return said + listed
+
+
+def _has(policy: Policy, name: str) -> bool:
+    """Return whether a quantity exists on a modality at all: MR has no HU to drift."""
+    owner = next((mine for prefix, mine in _OWNERS.items() if name.startswith(prefix)), None)
+    return owner is None or owner == policy.modality
 
 
 def signature(*, policy_hash: str, code: str) -> str:

@@ -13,6 +13,7 @@ from medcl.evaluation.invariances import probe_invariances
 from medcl.runtime.devices import choose_device
 from medcl.stages.encoders import policy_of_encoder
 from medcl.stages.progress import ProgressSink
+from medcl.store.lesions import lesion_points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
@@ -48,11 +49,13 @@ def difficulty_of(
     )
     steps = config.difficulty.steps
     with progress.task("Difficulty", total=max(steps, 1), unit="steps") as advance:
+        marks = config.lesion_set
         maker = PairMaker(
             store=store,
             policy=policy,
             seed=config.seed,
-            lesion_set=config.lesion_set,
+            lesion_set=marks,
+            lesions={} if marks is None else lesion_points(store, marks, rows),
             device=choose_device(config.machine.device),
         )
         return measure_difficulty(method, maker, rows=rows, steps=steps, report=advance)

@@ -1,12 +1,11 @@
 """Audits in MLflow: what was found as parameters and metrics, the page and the JSON as files."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medcl.tracking.tracker import Measurement, Tracker
-
-_KIND = {"medcl.kind": "audit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +14,7 @@ class AuditRun:
 
     Attributes:
         name: Of the run.
-        fingerprint: Of its inputs; an audit that is repeated is one run.
+        fingerprint: Of its inputs; an audit that is repeated replaces the run before.
         verdict: ``safe``, ``not safe`` or ``void``.
         params: Policy and settings, no paths.
         metrics: Figures by name.
@@ -38,20 +37,20 @@ def log_audit(tracker: Tracker, audit: AuditRun) -> str:
         audit: What to show.
 
     Returns:
-        The id of its run, an earlier one of the same inputs if there is one.
+        The id of its run; an earlier one of the same inputs is replaced.
     """
     experiment = tracker.experiment("audit")
-    found = tracker.find(experiment, fingerprint=audit.fingerprint)
-    if found:
-        run_id = str(found[0].info.run_id)
-    else:
-        tags = {**_KIND, "medcl.fingerprint": audit.fingerprint}
-        run_id = tracker.create_run(experiment, audit.name, tags)
-        tracker.log(run_id, params=audit.params)
-    tracker.client.set_tag(run_id, "medcl.verdict", audit.verdict)
-    # One time for all: logged again, a value stays one point.
-    measurements = [Measurement(name, value, 0, 0) for name, value in audit.metrics.items()]
-    tracker.log(run_id, measurements)
+    for old in tracker.find(experiment, fingerprint=audit.fingerprint):
+        tracker.client.delete_run(old.info.run_id)
+    tags = {
+        "medcl.kind": "audit",
+        "medcl.fingerprint": audit.fingerprint,
+        "medcl.verdict": audit.verdict,
+    }
+    run_id = tracker.create_run(experiment, audit.name, tags)
+    now_ms = int(time.time() * 1000)
+    measured = [Measurement(name, value, 0, now_ms) for name, value in audit.metrics.items()]
+    tracker.log(run_id, measured, params=audit.params)
     for path in audit.files:
         tracker.client.log_artifact(run_id, str(path))
     tracker.finish(run_id)

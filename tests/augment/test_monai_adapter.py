@@ -5,12 +5,15 @@ import pytest
 import torch
 from monai import transforms
 
+from medcl.augment import views
 from medcl.augment.defaults import ct_strict, mr_weighted
 from medcl.augment.grid import ViewGrid
 from medcl.augment.monai_adapter import Monai
 from medcl.augment.policy import Policy, check_policy
+from medcl.augment.random_field import seed_words
 from medcl.augment.tasks import TaskProfile
 from medcl.augment.transform import Setting
+from medcl.augment.views import Source
 from medcl.config.loading import check
 from medcl.config.policy import PolicyConfig
 from medcl.config.yaml_text import parse
@@ -26,13 +29,14 @@ def pictures(low=0.0, high=1.0):
     return low + (high - low) * torch.rand((2, 1, 18, 16, 14), generator=random)
 
 
-def applied(adapter, amount, views):
-    amounts = torch.tensor([[amount]] * len(views))
-    return adapter.apply(views, {"amount": amounts}, SETTING)
+def applied(adapter, amount, pictured):
+    amounts = torch.tensor([[amount]] * len(pictured))
+    return adapter.apply(pictured, {"amount": amounts}, SETTING)
 
 
 def seed_of(row):
-    return derive_seed(SETTING.seeds[row], SETTING.stream, "monai") % 2**32
+    words = seed_words(SETTING.seeds)[row].tolist()
+    return derive_seed(*words, SETTING.stream, "monai") % 2**32
 
 
 DIRECT = [
@@ -66,21 +70,21 @@ DIRECT = [
 
 @pytest.mark.parametrize(("name", "unit", "amount", "direct"), DIRECT)
 def test_a_transform_is_monais_own_with_the_same_parameters(name, unit, amount, direct):
-    views = pictures()
-    changed = applied(Monai(transform=name, amount=(amount, amount), unit=unit), amount, views)
+    pictured = pictures()
+    changed = applied(Monai(transform=name, amount=(amount, amount), unit=unit), amount, pictured)
     for row in range(2):
-        wanted = torch.as_tensor(np.asarray(direct(row)(views[row])))
+        wanted = torch.as_tensor(np.asarray(direct(row)(pictured[row])))
         # Amounts come as float32, MONAI computes with its own float64.
         assert torch.allclose(changed[row], wanted, rtol=1e-6, atol=1e-6)
     assert type(changed) is torch.Tensor
 
 
 def test_smoothing_in_mm_is_monais_in_voxels_away_from_the_edge():
-    views = pictures(-100, 200)
+    pictured = pictures(-100, 200)
     adapter = Monai(transform="gaussian_smooth", amount=(1.2, 1.2), unit="mm")
-    direct = transforms.GaussianSmooth(sigma=[1.2, 0.6, 0.48])(views[0])
+    direct = transforms.GaussianSmooth(sigma=[1.2, 0.6, 0.48])(pictured[0])
     middle = (slice(None), slice(6, -6), slice(4, -4), slice(4, -4))
-    changed = applied(adapter, 1.2, views)[0]
+    changed = applied(adapter, 1.2, pictured)[0]
     assert torch.allclose(changed[middle], torch.as_tensor(np.asarray(direct))[middle], atol=1e-3)
 
 
@@ -119,12 +123,12 @@ def test_noise_of_both_kinds_adds_up():
 
 
 def test_sharpening_adds_fine_detail():
-    views = pictures()
+    pictured = pictures()
     sharp = applied(
-        Monai(transform="gaussian_sharpen", amount=(1.5, 1.5), unit="fraction"), 1.5, views
+        Monai(transform="gaussian_sharpen", amount=(1.5, 1.5), unit="fraction"), 1.5, pictured
     )
-    assert sharp.std() > 1.2 * views.std()
-    assert sharp.mean() == pytest.approx(float(views.mean()), abs=0.01)
+    assert sharp.std() > 1.2 * pictured.std()
+    assert sharp.mean() == pytest.approx(float(pictured.mean()), abs=0.01)
 
 
 def test_a_bias_field_brightens_and_darkens_within_its_bound():
@@ -147,29 +151,29 @@ def test_a_bias_field_brightens_and_darkens_within_its_bound():
 
 
 def test_a_view_does_not_depend_on_its_batch_and_the_global_generator_stays():
-    views = pictures()
+    pictured = pictures()
     adapter = Monai(transform="gaussian_noise", amount=(0.0, 20.0), unit="HU")
     torch.manual_seed(7)
-    together = applied(adapter, 10.0, views)
+    together = applied(adapter, 10.0, pictured)
     after = torch.rand(1)
     alone = adapter.apply(
-        views[1:],
+        pictured[1:],
         {"amount": torch.tensor([[10.0]])},
         Setting(spacing_mm=SETTING.spacing_mm, seeds=(12,), stream=3),
     )
     assert torch.equal(together[1:], alone)
-    assert not torch.equal(together[0] - views[0], together[1] - views[1])
+    assert not torch.equal(together[0] - pictured[0], together[1] - pictured[1])
     torch.manual_seed(7)
     assert torch.equal(torch.rand(1), after)
 
 
 @pytest.mark.parametrize(("name", "unit"), [(name, unit) for name, unit, _, _ in DIRECT])
 def test_the_amount_that_changes_nothing_changes_no_bit(name, unit):
-    views = pictures()
+    pictured = pictures()
     amount = 1.0 if unit == "exponent" else 0.0
     adapter = Monai(transform=name, amount=(amount, amount), unit=unit)
     assert adapter.identity() == {"amount": (amount,)}
-    assert torch.equal(applied(adapter, amount, views), views)
+    assert torch.equal(applied(adapter, amount, pictured), pictured)
 
 
 def with_monai(policy, **section):
@@ -231,3 +235,22 @@ def test_the_contract_is_that_of_medcls_own_transform():
     )
     assert codes(gain) == set()
     assert gain.transforms[0].limits("MR_WEIGHTED")["amount"] == (-0.25, 0.25)
+
+
+def test_a_policy_with_it_gives_the_same_views_again_and_keeps_the_mask():
+    policy = with_monai(
+        ct_strict(grid=GRID), transform="gaussian_noise", amount=[20.0, 20.0], unit="HU"
+    )
+    source = Source(word="a", shape=(20, 20, 20), affine=np.diag([2.0, 2.0, 2.0, 1.0]))
+    flat = np.full((1, 20, 20, 20), 40.0, np.float32)
+    shown = []
+    for seed in (1, 1, 2):
+        drawn = views.draw(policy, [source], seed=seed, step=0, view=0)
+        (box,) = views.boxes(drawn)
+        view, mask = views.render(drawn, [flat[:, *box.slices]])
+        assert mask.all()
+        shown.append((view[0, 0] + 1) * 1000 - 1000)
+    assert torch.equal(shown[0], shown[1])
+    assert not torch.equal(shown[0], shown[2])
+    assert shown[0].mean() == pytest.approx(40, abs=1)
+    assert shown[0].std() == pytest.approx(20, rel=0.05)

@@ -122,6 +122,16 @@ def test_limits_that_are_lowest_or_a_ratio_are_said_as_such():
     assert "< 0.2 % warning" in text
 
 
+def test_figures_that_the_task_does_not_need_stand_apart():
+    findings = [finding(), finding(title="Noise ratio", may_fail=False, status="warn")]
+    needed, beside = words(page(findings=findings)).split("Not needed for this purpose")
+    assert "Noise ratio" not in needed
+    assert "Noise ratio" in beside
+    breach = {"transform": "rotation", "flag": "orientation"}
+    said = "Declared bounds that do not hold here: position of the patient of rotation."
+    assert said in words(page(breaches=[breach]))
+
+
 def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
     control = {
         "name": "identity",
@@ -131,7 +141,6 @@ def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
         "figure": "hu_drift",
         "worst": 50.0,
         "limit": 5.0,
-        "is_as_it_must": False,
     }
     declared = {
         "transform": "rotation",
@@ -139,15 +148,21 @@ def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
         "bound": 10.0,
         "unit": "deg",
         "measured": 12.0,
-        "is_enclosed": False,
+        "precision": 0.5,
     }
+    exact = declared | {"flag": "laterality", "bound": 0.0, "measured": 0.0}
     text = words(
-        page(control_results=[control], declared=[declared], not_measured=["lesions: no label set"])
+        page(
+            control_results=[control],
+            declared=[declared, exact],
+            not_measured=["lesion_kept", "suv_gain"],
+        )
     )
     assert "identity must pass" in text
     assert "failed, NOT as it must" in text
     assert "rotation position of the patient 10 deg 12 deg broken" in text
-    assert "Not measured: lesions: no label set" in text
+    assert "1 times a quantity is declared to stay exactly, and does." in text
+    assert "Not measured, for want of what it takes: lesion kept." in text
 
 
 def test_a_trivial_policy_is_told_at_the_top():

@@ -4,7 +4,7 @@ from medcl.tracking.audit_runs import AuditRun, log_audit
 from medcl.tracking.tracker import Tracker
 
 
-def test_an_audit_that_is_repeated_is_one_run_with_the_last_verdict(tmp_path, monkeypatch):
+def test_an_audit_that_is_repeated_replaces_the_run_before(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     tracker = Tracker.open(tmp_path / "runs", project="p")
     page = tmp_path / "audit.html"
@@ -21,9 +21,11 @@ def test_an_audit_that_is_repeated_is_one_run_with_the_last_verdict(tmp_path, mo
         )
 
     first = log_audit(tracker, audit("void", 0.5))
-    assert log_audit(tracker, audit("safe", 0.25)) == first
-    run = tracker.client.get_run(first)
+    second = log_audit(tracker, audit("safe", 0.25))
+    (found,) = tracker.find(tracker.experiment("audit"), fingerprint="f" * 32)
+    assert found.info.run_id == second != first
+    run = tracker.client.get_run(second)
     assert run.data.tags["medcl.verdict"] == "safe"
     assert run.data.metrics["safety/scale_worst"] == 0.25
     assert run.info.status == "FINISHED"
-    assert [found.path for found in tracker.client.list_artifacts(first)] == ["audit.html"]
+    assert [found.path for found in tracker.client.list_artifacts(second)] == ["audit.html"]
