@@ -11,9 +11,9 @@ from medcl.augment.catalogue import IntensityTransform, OcclusionTransform
 from medcl.augment.contract import PolicyModality
 from medcl.augment.drawing import Address, draw_global, draw_local
 from medcl.augment.grid import ViewGrid
+from medcl.augment.lattice import Lattice
 from medcl.augment.normalisation import Normalisation
 from medcl.augment.policy import Policy
-from medcl.augment.lattice import Lattice
 from medcl.augment.pose import Pose, centre_pose
 from medcl.augment.random_field import seed_words
 from medcl.augment.rendering import Link, Look, Numbers, finished

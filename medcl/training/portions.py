@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -127,7 +128,7 @@ class Readers:
         read = self._reading.portion if self._kind == "threads" else _portion
         return [
             self._pool.submit(read, rows[first:last], step)
-            for first, last in zip(ends[:-1], ends[1:], strict=True)
+            for first, last in pairwise(ends)
         ]
 
     def close(self) -> None:

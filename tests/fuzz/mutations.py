@@ -174,7 +174,7 @@ def edit_fragments(layout: Layout, rng: Generator) -> bytes:
     if place is None:
         return edit_length(layout, rng)
     value = layout.content[place.value : place.end]
-    items = [at for at in range(0, min(len(value), 4096) - 8) if value[at : at + 4] == _ITEM]
+    items = [at for at in range(min(len(value), 4096) - 8) if value[at : at + 4] == _ITEM]
     if not items:
         return edit_length(layout, rng)
     at = place.value + _pick(rng, items)
