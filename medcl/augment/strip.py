@@ -46,6 +46,18 @@ class Strip:
     channels: int
     layout: Layout
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how another process gets it: tables by value, voxels in shared memory."""
+        tables = (self.matrix, self.ends, self.sigmas, self.layout)
+        return _received, (
+            self.lattices,
+            self.shapes,
+            self.voxels,
+            self.valid,
+            self.channels,
+            tuple(table.numpy() for table in tables),
+        )
+
     def row(self, place: int) -> "Strip":
         """Return the strip of one view; nothing is copied."""
         shape = self.shapes[place]
@@ -127,6 +139,28 @@ class Strip:
             valid=None if self.valid is None else there(self.valid),
             layout=there(self.layout),
         )
+
+
+def _received(
+    lattices: tuple[Lattice, ...],
+    shapes: tuple[tuple[int, int, int], ...],
+    voxels: torch.Tensor,
+    valid: torch.Tensor | None,
+    channels: int,
+    tables: tuple[np.ndarray, ...],
+) -> Strip:
+    matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in tables)
+    return Strip(
+        lattices=lattices,
+        shapes=shapes,
+        matrix=matrix,
+        ends=ends,
+        sigmas=sigmas,
+        voxels=voxels,
+        valid=valid,
+        channels=channels,
+        layout=layout,
+    )
 
 
 def _index_dtype(num_voxels: int) -> torch.dtype:

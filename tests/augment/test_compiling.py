@@ -41,7 +41,7 @@ def test_a_compiled_view_is_the_same_alone_in_a_batch_and_in_another_order(compa
 
 @needs_compiler
 def test_boxes_of_other_shapes_need_no_other_kernels(compared):
-    # One pass up to the blur, one blur of values and one of values with weights, one pass from there.
+    # Passes before and after the blur; a blur of values, and one of values with their weights.
     assert compared["graphs"] == 4
     assert compared["later_graphs"] == 0
 
