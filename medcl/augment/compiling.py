@@ -14,11 +14,14 @@ from typing import Any
 
 import torch
 
-_OPTIONS: dict[str, str | int | bool] = {
+_OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
     # Coordinates are used many times; to compute them anew costs less than to keep them.
     "realize_reads_threshold": 10_000,
     "realize_opcount_threshold": 10_000,
 }
+
+_MOST_KERNELS = 64
+"""Of one function: policies of one process share functions, and so do batches of one view."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +76,8 @@ class Compiled:
         if self._run is self._function:
             return self._function(*tensors)
         try:
-            return self._run(*tensors)
+            with torch._dynamo.config.patch(recompile_limit=_MOST_KERNELS):
+                return self._run(*tensors)
         except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
             kind = type(error).__name__
             _log_once(

@@ -9,9 +9,10 @@ sample → fill → begin → run ── blur ── run ── … ── finis
 ```
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import Any, Literal
 
 import torch
 
@@ -84,6 +85,49 @@ class Numbers:
     parameters: Mapping[int, Batched]
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over the voxels of views: what is compiled into one kernel.
+
+    Attributes:
+        look: Of the policy.
+        run: Transforms that look at one voxel at a time, in order.
+        is_last: Whether values are normalised after them.
+    """
+
+    look: Look
+    run: Run
+    is_last: bool
+
+    def open(
+        self,
+        given: Samplings,
+        low: torch.Tensor,
+        high: torch.Tensor,
+        seeds: torch.Tensor,
+        parameters: Sequence[Batched],
+    ) -> tuple[Views, ViewMask]:
+        """Return sampled values after the run, and where they were measured."""
+        look = self.look
+        values, mask = trilinear(*given, view_shape=look.grid.size_voxels, channels=look.channels)
+        values = torch.where(mask, values, FILL[look.modality])
+        values = look.window.begin(values, low, high)
+        return self.close(values, mask, seeds, parameters), mask
+
+    def close(
+        self,
+        values: Views,
+        mask: ViewMask,
+        seeds: torch.Tensor,
+        parameters: Sequence[Batched],
+    ) -> Views:
+        """Return values after the run."""
+        for link, batched in zip(self.run, parameters, strict=True):
+            setting = _setting(self.look, link, seeds)
+            values = link.transform.apply(values, batched, setting)
+        return torch.where(mask, self.look.window.finish(values), -1.0) if self.is_last else values
+
+
 def finished(
     look: Look, links: Sequence[Link], given: Samplings, numbers: Numbers, *, compiled: bool
 ) -> tuple[Views, ViewMask]:
@@ -101,23 +145,29 @@ def finished(
         ``(B, 1, X, Y, Z)``.
     """
     device = given[0].device.type
-    if compiled and device == "cpu":
-        # Its compiler makes vectors of float32, but not of int16.
-        given = (given[0].float(), *given[1:])
-    first, *others = _groups(links)
-    kernels = partial(_kernel, look=look, device=device) if compiled else partial(_plain, look=look)
     if compiled:
+        if device == "cpu":
+            # Its compiler makes vectors of float32, but not of int16.
+            given = (given[0].float(), *given[1:])
         _let_vary(given, numbers, device)
-    run = first if compiled else _active(first, numbers)
-    open_ = kernels("open", run=run, is_last=not others)
-    values, mask = open_(given, numbers.low, numbers.high, numbers.seeds, _drawn(run, numbers))
+    first, *others = _groups(links)
+    one = Pass(look, first if compiled else _active(first, numbers), is_last=not others)
+    opened = _kernel(one, "open", device) if compiled else one.open
+    values, mask = opened(given, numbers.low, numbers.high, numbers.seeds, _drawn(one.run, numbers))
     while others:
         (lone,), run, *others = others
         values = _alone(look, lone, values, mask, numbers, compiled=compiled)
-        run = run if compiled else _active(run, numbers)
-        close = kernels("close", run=run, is_last=not others)
-        values = close(values, mask, numbers.seeds, _drawn(run, numbers))
+        one = Pass(look, run if compiled else _active(run, numbers), is_last=not others)
+        if one.run or one.is_last:
+            closed = _kernel(one, "close", device) if compiled else one.close
+            values = closed(values, mask, numbers.seeds, _drawn(one.run, numbers))
     return values, mask
+
+
+@lru_cache(maxsize=64)
+def _kernel(one: Pass, part: Literal["open", "close"], device: str) -> Callable[..., Any]:
+    """Return the compiled pass; it is kept for as long as the process lives."""
+    return Compiled(one.open if part == "open" else one.close, device)
 
 
 def _groups(links: Sequence[Link]) -> list[Run]:
@@ -182,27 +232,3 @@ def _let_vary(given: Samplings, numbers: Numbers, device: str) -> None:
     if device != "cpu":
         let_vary(*given[2:], numbers.low, numbers.high, numbers.seeds)
         let_vary(*(rows for batched in numbers.parameters.values() for rows in batched.values()))
-
-
-def _open(look, run, is_last, given, low, high, seeds, parameters):
-    values, mask = trilinear(*given, view_shape=look.grid.size_voxels, channels=look.channels)
-    values = torch.where(mask, values, FILL[look.modality])
-    values = look.window.begin(values, low, high)
-    return _close(look, run, is_last, values, mask, seeds, parameters), mask
-
-
-def _close(look, run, is_last, values, mask, seeds, parameters):
-    for link, batched in zip(run, parameters, strict=True):
-        setting = _setting(look, link, seeds)
-        values = link.transform.apply(values, batched, setting)
-    return torch.where(mask, look.window.finish(values), -1.0) if is_last else values
-
-
-def _plain(part, *, look, run, is_last):
-    return partial({"open": _open, "close": _close}[part], look, run, is_last)
-
-
-@lru_cache(maxsize=64)
-def _kernel(part, *, look, run, is_last, device):
-    function = {"open": _open, "close": _close}[part]
-    return Compiled(lambda *given: function(look, run, is_last, *given), device)

@@ -97,8 +97,9 @@ def _prefiltered(strip: Strip) -> Strip:
         torch.cat([values * weights, weights], dim=1), strip.sigmas.to(device), beyond="constant"
     )
     values = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6) * (weights > 0)
-    rows = torch.arange(len(shapes), dtype=torch.int32, device=device)
-    layout = strip.layout.clone()
+    rows = torch.arange(len(shapes), dtype=torch.int64, device=device)
+    is_long = values.numel() >= 2**31
+    layout = strip.layout.to(torch.int64 if is_long else torch.int32, copy=True)
     layout[:, 0] = rows * (strip.channels * x * y * z)
     layout[:, 1] = rows * (x * y * z)
     layout[:, 2], layout[:, 3], layout[:, 4] = x * y * z, y * z, z

@@ -10,15 +10,13 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int32, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from medcl.augment.lattice import Lattice
 
-Layout = Int32[torch.Tensor, "B 8"]
+Layout = Int[torch.Tensor, "B 8"]
 """Per view: first voxel, first voxel of its validity, step from channel to channel, along x and
-along y, last index along x, y and z."""
-
-_MOST_VOXELS = 2**31 - 1
+along y, last index along x, y and z; int32 where that suffices, int64 otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -47,6 +45,18 @@ class Strip:
     valid: Bool[torch.Tensor, "M"] | None
     channels: int
     layout: Layout
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how another process gets it: tables by value, voxels in shared memory."""
+        tables = (self.matrix, self.ends, self.sigmas, self.layout)
+        return _received, (
+            self.lattices,
+            self.shapes,
+            self.voxels,
+            self.valid,
+            self.channels,
+            tuple(table.numpy() for table in tables),
+        )
 
     def row(self, place: int) -> "Strip":
         """Return the strip of one view; nothing is copied."""
@@ -82,7 +92,7 @@ class Strip:
         dtype = dtypes.pop() if len(dtypes) == 1 else torch.float32
         layouts, start, valid_start = [], 0, 0
         for strip in strips:
-            layout = strip.layout.clone()
+            layout = strip.layout.long()
             layout[:, 0] += start
             layout[:, 1] += valid_start
             layouts.append(layout)
@@ -106,7 +116,7 @@ class Strip:
             voxels=_concatenated([strip.voxels for strip in strips], dtype, pin=pin),
             valid=valid,
             channels=strips[0].channels,
-            layout=_concatenated(layouts, torch.int32, pin=pin),
+            layout=_concatenated(layouts, _index_dtype(start), pin=pin),
         )
 
     def record(self, stream: torch.cuda.Stream) -> None:
@@ -129,6 +139,32 @@ class Strip:
             valid=None if self.valid is None else there(self.valid),
             layout=there(self.layout),
         )
+
+
+def _received(
+    lattices: tuple[Lattice, ...],
+    shapes: tuple[tuple[int, int, int], ...],
+    voxels: torch.Tensor,
+    valid: torch.Tensor | None,
+    channels: int,
+    tables: tuple[np.ndarray, ...],
+) -> Strip:
+    matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in tables)
+    return Strip(
+        lattices=lattices,
+        shapes=shapes,
+        matrix=matrix,
+        ends=ends,
+        sigmas=sigmas,
+        voxels=voxels,
+        valid=valid,
+        channels=channels,
+        layout=layout,
+    )
+
+
+def _index_dtype(num_voxels: int) -> torch.dtype:
+    return torch.int32 if num_voxels < 2**31 else torch.int64
 
 
 def _concatenated(parts: Sequence[torch.Tensor], dtype: torch.dtype, *, pin: bool) -> torch.Tensor:
@@ -157,7 +193,7 @@ def strip_of(
         The strip. The box of a single view is not copied where that can be avoided.
 
     Raises:
-        ValueError: Voxels or validity do not have the shape of their box, or are too many.
+        ValueError: Voxels or validity do not have the shape of their box.
     """
     boxes = [lattice.box() for lattice in lattices]
     for box, values, valid in zip(boxes, voxels, validity, strict=True):
@@ -165,11 +201,6 @@ def strip_of(
     shapes = [box.shape for box in boxes]
     sizes = [int(np.prod(shape)) for shape in shapes]
     channels = voxels[0].shape[0]
-    if channels * sum(sizes) > _MOST_VOXELS:
-        raise ValueError(
-            f"A batch of views can draw on {_MOST_VOXELS} voxels at most, these "
-            f"{len(voxels)} boxes have {channels * sum(sizes)}."
-        )
     dtype = np.int16 if all(values.dtype == np.int16 for values in voxels) else np.float32
     measured = [
         values if valid is None else np.where(valid, values, values.dtype.type(0))
@@ -194,7 +225,7 @@ def strip_of(
         voxels=torch.from_numpy(_joined(measured, np.dtype(dtype))),
         valid=_joined_validity(validity, shapes),
         channels=channels,
-        layout=torch.tensor(rows, dtype=torch.int32),
+        layout=torch.tensor(rows, dtype=_index_dtype(channels * sum(sizes))),
     )
 
 

@@ -30,6 +30,8 @@ def machine_of(settings: TrainingMachineConfig) -> Machine:
         processes=settings.processes,
         nodes=settings.nodes,
         workers=settings.reader_threads,
+        readers=settings.readers,
+        compiling=settings.compile,
         prefetch_steps=settings.prefetch_steps,
         checkpoint_every_steps=settings.checkpoint_every_steps,
         checkpoint_every_s=settings.checkpoint_every_s,

@@ -32,7 +32,12 @@ class TrainingMachineConfig(Section):
     nodes: Annotated[int, Field(ge=1, le=4096)] = 1
     """Machines that train together"""
     reader_threads: Threads = 2
-    """Threads per process that read ahead"""
+    """Readers per process that read ahead"""
+    readers: Literal["auto", "threads", "processes"] = "auto"
+    """auto reads in processes for a GPU, which threads cannot feed, and in threads otherwise"""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Compile the kernels that make views; auto does where it saves more time than it takes. Views
+    are the same within rounding"""
     prefetch_steps: Annotated[int, Field(ge=1, le=64)] = 2
     """Batches read ahead"""
     checkpoint_every_steps: Count = 1000

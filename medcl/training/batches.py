@@ -143,7 +143,7 @@ class BatchReader:
     def _in_order(
         self, readers: Readers, joiner: ThreadPoolExecutor, start: int, stop: int
     ) -> Iterator[Batch]:
-        stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
+        stream = _stream(self.device)
         ahead: deque[Future[Batch]] = deque()
         for step in range(start, stop):
             while len(ahead) <= self.prefetch_steps and step + len(ahead) < stop:
@@ -166,6 +166,12 @@ class BatchReader:
             return batch
         with torch.cuda.stream(stream):
             strips = tuple(strip.to(self.device) for strip in content.strips)
-            arrived = torch.cuda.Event()
-            arrived.record(stream)
+            arrived = stream.record_event()
         return replace(batch, content=replace(content, strips=strips), arrived=arrived)
+
+
+def _stream(device: torch.device) -> torch.cuda.Stream | None:
+    """Return a queue of copies beside the one that computes, on a GPU."""
+    if device.type != "cuda":
+        return None
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

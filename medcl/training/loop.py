@@ -1,6 +1,7 @@
 """Pretraining: views of each volume, one step, say how it goes, save now and then."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,9 @@ def pretrain(
         workers=machine.workers,
         prefetch_steps=machine.prefetch_steps,
         lesion_set=recipe.lesion_set,
+        device=fabric.device,
+        kind=machine.reader_kind(fabric.device.type),
+        compiled=machine.compiles(fabric.device.type, voxels=_voxels(policy, recipe)),
     )
     saved = checkpoints.load_latest(checkpoint_folder(folder), device=torch.device("cpu"))
     origin = Origin(
@@ -140,6 +144,15 @@ def pretrain(
         ledger_json=origin.ledger_json,
         views_per_volume=NUM_GLOBAL_VIEWS + (policy.local.count if policy.local else 0),
     )
+
+
+def _voxels(policy: Policy, recipe: Recipe) -> float:
+    """Return how many voxels of views a whole run makes."""
+    local = policy.local
+    per_row = NUM_GLOBAL_VIEWS * math.prod(policy.grid.size_voxels) + (
+        0 if local is None else local.count * math.prod(local.grid.size_voxels)
+    )
+    return float(recipe.steps * recipe.batch_size * per_row)
 
 
 def _settings(method: ContrastiveMethod, recipe: Recipe, cohort: Cohort) -> dict[str, object]:

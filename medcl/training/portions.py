@@ -9,6 +9,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -67,13 +68,14 @@ class Reading:
     def portion(self, rows: Sequence[VolumeRow], step: int) -> Portion:
         """Return the views of some rows in one step, drawn and read."""
         drawn = self._drawn(rows, step)
-        boxes = list(zip(*(views.boxes(each) for each in drawn), strict=True))
+        lattices = [each.lattices for each in drawn]
+        boxes = [[one.box() for one in row] for row in zip(*lattices, strict=True)]
         contents = [
             read_boxes(self.store, row.key, wanted) for row, wanted in zip(rows, boxes, strict=True)
         ]
         strips = [
-            strip_of(each.lattices, *zip(*(row[view] for row in contents), strict=True))
-            for view, each in enumerate(drawn)
+            strip_of(each, *zip(*(row[view] for row in contents), strict=True))
+            for view, each in enumerate(lattices)
         ]
         lesions: LesionMaps | None = None
         if self.lesion_set is not None:
@@ -125,10 +127,7 @@ class Readers:
         count = min(self._workers, len(rows))
         ends = [len(rows) * number // count for number in range(count + 1)]
         read = self._reading.portion if self._kind == "threads" else _portion
-        return [
-            self._pool.submit(read, rows[first:last], step)
-            for first, last in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [self._pool.submit(read, rows[first:last], step) for first, last in pairwise(ends)]
 
     def close(self) -> None:
         """End them; what has not begun is not read."""

@@ -9,6 +9,9 @@ from medcl.runtime.devices import DeviceChoice
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 """``auto`` is bfloat16 autocast on a GPU that has it and float32 elsewhere."""
 
+_WORTH_COMPILING_VOXELS = 2e9
+"""A CPU core makes so many voxels in as much less time as compiling takes, about a minute."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
@@ -74,7 +77,11 @@ class Machine:
         processes: Processes per node, one per GPU. More than one only under ``torchrun`` or SLURM,
             or from a script, which Fabric starts again for every process.
         nodes: Machines that train together.
-        workers: Threads that read ahead, at least 1.
+        workers: Readers, at least 1.
+        readers: Whether threads or processes read ahead. ``auto`` is processes for a GPU, which
+            threads of one process cannot feed, and threads for the CPU.
+        compiling: Whether kernels that make views are compiled. ``auto`` is wherever that takes
+            less time than it saves.
         prefetch_steps: Batches read ahead, at least 1.
         checkpoint_every_steps: Steps between checkpoints, at least 1.
         checkpoint_every_s: Seconds after which one is written whatever the step.
@@ -86,6 +93,8 @@ class Machine:
     processes: int = 1
     nodes: int = 1
     workers: int = 2
+    readers: Literal["auto", "threads", "processes"] = "auto"
+    compiling: Literal["auto", "on", "off"] = "auto"
     prefetch_steps: int = 2
     checkpoint_every_steps: int = 1000
     checkpoint_every_s: float = 600.0
@@ -108,3 +117,27 @@ class Machine:
         if not self.checkpoint_every_s > 0:
             seconds = self.checkpoint_every_s
             raise RequestError(f"checkpoint_every_s must be above 0, got {seconds}.")
+
+    def reader_kind(self, device_type: str) -> Literal["threads", "processes"]:
+        """Return who reads for a device.
+
+        Example:
+            >>> Machine().reader_kind("cuda"), Machine(readers="threads").reader_kind("cuda")
+            ('processes', 'threads')
+        """
+        if self.readers != "auto":
+            return self.readers
+        return "processes" if device_type == "cuda" else "threads"
+
+    def compiles(self, device_type: str, *, voxels: float) -> bool:
+        """Return whether kernels are compiled for a run that makes so many voxels of views.
+
+        It does not depend on how far a run has come: resumed, it takes the same way.
+
+        Example:
+            >>> Machine().compiles("cpu", voxels=1e8), Machine().compiles("cpu", voxels=1e10)
+            (False, True)
+        """
+        if self.compiling != "auto":
+            return self.compiling == "on"
+        return device_type == "cuda" or voxels > _WORTH_COMPILING_VOXELS

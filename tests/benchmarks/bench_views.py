@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_views.py [--size 96] [--turns 15]
 
 All take turns in one process on one thread; medians of the time on the clock and of the time on
-the processor are printed: where others use the machine, only the latter means much. Libraries that are not installed are left out (``pip install -e '.[bench]'``).
+the processor are printed: where others use the machine, only the latter means much. Libraries that
+are not installed are left out (``pip install -e '.[bench]'``).
 
 The work is the same: rotation by 8 degrees and magnification by 1.05 in one linear interpolation to
 the same number of voxels, range → [0, 1], gain 1.1, gamma 0.9, Gaussian blur of 0.7 voxels,

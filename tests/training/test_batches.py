@@ -8,7 +8,7 @@ import torch
 
 from medcl.augment import views
 from medcl.augment.cutout import Cutout
-from medcl.errors import InputError, PolicyError
+from medcl.errors import CorruptionError, InputError, PolicyError
 from medcl.store.store import Store
 from medcl.store.viewing import source_of
 from medcl.training.batches import BatchReader
@@ -135,3 +135,21 @@ def test_lesions_reach_the_views_that_keep_off_them(tmp_path, policy):
     assert filled == {row.key: row.key == rows[0].key for row in rows}
     with reader(store, hiding).batches(0, 1) as batches, pytest.raises(PolicyError):
         next(batches).render(CPU)
+
+
+def test_views_do_not_depend_on_whether_threads_or_processes_read(store, policy):
+    one = rendered(reader(store, policy), 0, 2)
+    other = rendered(replace(reader(store, policy, workers=2), kind="processes"), 0, 2)
+    for first, second in zip(one, other, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_processes_pass_on_why_a_volume_cannot_be_read(store, policy):
+    path = store.folder / "volumes"
+    hidden = path.rename(path.with_name("hidden"))
+    try:
+        lost = replace(reader(store, policy), kind="processes")
+        with lost.batches(0, 1) as batches, pytest.raises(CorruptionError, match="not what was"):
+            next(batches)
+    finally:
+        hidden.rename(path)
