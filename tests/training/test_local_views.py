@@ -58,7 +58,7 @@ def test_local_views_come_beside_global_views_that_stay_what_they_were(store, po
     assert not torch.equal(local[0], local[2])
     sources = [source_of(row) for row in batch.rows]
     drawn = draw_locals(cropped, sources, seed=3, step=0, number=1)
-    assert np.array_equal(drawn.poses[2].centre_mm, batch.drawn[3].poses[2].centre_mm)
+    assert np.array_equal(drawn.poses[2].centre_mm, batch.content.drawn[3].poses[2].centre_mm)
 
 
 def test_local_views_are_the_same_in_shares_and_in_a_run_that_starts_later(store, cropped):
@@ -93,7 +93,7 @@ def test_known_lesions_reach_the_crop(store, policy):
     corner = np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 1.0]])
     lesions = {row.key: (corner,) for row in store.rows()}
     ((batch, _),) = rendered(store, keeping, lesions=lesions)
-    for drawn in batch.drawn:
+    for drawn in batch.content.drawn:
         for row, pose in zip(batch.rows, drawn.poses, strict=True):
             world = source_of(row, lesions).lesions[0]
             assert pose.shows(world, keeping.grid).all()
