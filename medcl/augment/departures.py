@@ -81,12 +81,11 @@ def _lines(live: Transforms, flag: Flag, modality: PolicyModality) -> list[LineS
         if not isinstance(each, IntensityTransform):
             continue
         bound = claim_of(each.contract(modality), flag).bound or 0.0
-        if isinstance(each, HasLine):
-            line = each.line()
-        elif flag is Flag.HU_CALIBRATION:
-            line = Line(offset=(-bound, bound))
-        else:
-            line = Line(gain=(1 - bound, 1 + bound))
+        line = each.line() if isinstance(each, HasLine) else Line()
+        if line == Line():
+            is_offset = flag is Flag.HU_CALIBRATION
+            either_way = Line(offset=(-bound, bound)), Line(gain=(1 - bound, 1 + bound))
+            line = either_way[0] if is_offset else either_way[1]
         certain = probability_of(each) == 1
         steps.append(LineStep(line, is_independent=is_independent(each), is_certain=certain))
     return steps
