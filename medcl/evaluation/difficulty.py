@@ -261,7 +261,10 @@ def judged(
             f"Not learnt: {after}, which is not distinguishable from chance "
             f"({100 * chance.r_at_1:.0f} %); views may differ too much, or need a larger encoder."
         )
-    return "workable", f"Workable: {fresh}, {after}; something is there and can be learnt."
+    return "workable", (
+        f"Workable: {fresh}, {after}, with the loss at {trained.loss_position:.2f} of the way from "
+        f"the least to that of chance."
+    )
 
 
 def _train(
