@@ -117,6 +117,7 @@ class Monai:
     ) -> Views:
         """Return changed views; MONAI sees one at a time, each with a seed of its own."""
         entry = _ENTRIES[self.transform]
+        assert isinstance(setting.seeds, tuple)  # it is never compiled
         changed = views.clone()
         for row, amount in enumerate(parameters["amount"][:, 0].tolist()):
             if amount == entry.identity:
