@@ -74,14 +74,16 @@ class Numbers:
     Attributes:
         low: Low end of each volume's range.
         high: High end of each volume's range.
-        seeds: Words of the seed of each view's noise.
+        seeds: Of each view's noise.
+        words: The same on the device.
         parameters: What was drawn, by stream; a stream is missing where nothing was drawn for
             any view.
     """
 
     low: torch.Tensor
     high: torch.Tensor
-    seeds: torch.Tensor
+    seeds: tuple[int, ...]
+    words: torch.Tensor
     parameters: Mapping[int, Batched]
 
 
@@ -153,14 +155,14 @@ def finished(
     first, *others = _groups(links)
     one = Pass(look, first if compiled else _active(first, numbers), is_last=not others)
     opened = _kernel(one, "open", device) if compiled else one.open
-    values, mask = opened(given, numbers.low, numbers.high, numbers.seeds, _drawn(one.run, numbers))
+    values, mask = opened(given, numbers.low, numbers.high, numbers.words, _drawn(one.run, numbers))
     while others:
         (lone,), run, *others = others
         values = _alone(look, lone, values, mask, numbers, compiled=compiled)
         one = Pass(look, run if compiled else _active(run, numbers), is_last=not others)
         if one.run or one.is_last:
             closed = _kernel(one, "close", device) if compiled else one.close
-            values = closed(values, mask, numbers.seeds, _drawn(one.run, numbers))
+            values = closed(values, mask, numbers.words, _drawn(one.run, numbers))
     return values, mask
 
 
@@ -211,7 +213,7 @@ def _alone(
 def _setting(
     look: Look,
     link: Link,
-    seeds: torch.Tensor,
+    seeds: tuple[int, ...] | torch.Tensor,
     *,
     measured: ViewMask | None = None,
     compiled: bool = False,
@@ -230,5 +232,5 @@ def _setting(
 def _let_vary(given: Samplings, numbers: Numbers, device: str) -> None:
     let_vary(given[0], given[1])
     if device != "cpu":
-        let_vary(*given[2:], numbers.low, numbers.high, numbers.seeds)
+        let_vary(*given[2:], numbers.low, numbers.high, numbers.words)
         let_vary(*(rows for batched in numbers.parameters.values() for rows in batched.values()))

@@ -299,7 +299,7 @@ def numbers_of(drawn: Drawn, device: torch.device) -> Numbers:
     words = seed_words(drawn.seeds).to(device)
     found = {stream: _batched(drawn, name, device) for stream, name in enumerate(drawn.intensities)}
     parameters = {stream: batched for stream, batched in found.items() if batched is not None}
-    return Numbers(low=low, high=high, seeds=words, parameters=parameters)
+    return Numbers(low=low, high=high, seeds=drawn.seeds, words=words, parameters=parameters)
 
 
 def _seen(drawn: Drawn, measured: ViewMask, lesions: ViewMask | None) -> ViewMask:

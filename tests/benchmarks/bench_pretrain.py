@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python tests/benchmarks/bench_pretrain.py [--data FOLDER] [--rounds 6]
 
-Real data are views of AdrenalMNIST3D (``--data``, with one ``.npz`` as MedMNIST has it) or, without,
-of 64-voxel volumes that are made up; both are read from a store that is written first. All kinds of
-steps take turns in one process:
+Real data are views of AdrenalMNIST3D (``--data``, with one ``.npz`` as MedMNIST has it) or,
+without it, of 64-voxel volumes that are made up; both are read from a store that is written first.
+All kinds of steps take turns in one process:
 
 - resident: forward, backward and optimiser on two batches of random tensors that stay in memory;
 - real: the batch is read ahead by `BatchReader`, its views are made, then the same step.
@@ -80,7 +80,7 @@ def build_store(folder: Path, data: Path | None) -> Store:
     return Store.open(folder)
 
 
-def main() -> int:
+def main() -> int:  # noqa: PLR0915 - one measurement from top to bottom
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rounds", type=int, default=6)
