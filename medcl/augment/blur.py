@@ -16,8 +16,8 @@ from medcl.shapes import Views
 
 _RADIUS_MM = 10.0
 """Of the lesion that a claim about lesions is for."""
-_UPTAKE_PER_MM = 0.005
-"""Change of the uptake of tissue away from edges, as measured, per mm of blur."""
+_RATIO_PER_MM = 0.005
+"""Change of the ratio of two tissues away from edges, as measured, per mm of blur."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +83,16 @@ class Blur:
 
         The surface of half contrast of a sphere moves inward by ``sigma² / R``, so a lesion of
         20 mm loses ``3 sigma² / R²`` of its volume, and a little more where sigma is large. A hot
-        spot spills out of its contour, the more the smaller it is; the uptake of tissue without
-        edges moves by what is near them.
+        spot spills out of its contour, the more the smaller it is; flat tissue keeps its uptake,
+        and what is near an edge draws the ratio of two tissues together.
         """
         del modality
         shrunk = bounded(3.5 * (self.sigma_mm[1] / _RADIUS_MM) ** 2, "fraction")
-        off = bounded(round(_UPTAKE_PER_MM * self.sigma_mm[1], 12), "fraction")
+        off = bounded(round(_RATIO_PER_MM * self.sigma_mm[1], 12), "fraction")
         return preserving(
             Flag.HU_TEXTURE,
             Flag.LOWCONTRAST_CNR,
             Flag.UPTAKE_TOTAL,
             lesion_mass=shrunk,
-            uptake_abs=off,
             uptake_ratio=off,
         )

@@ -76,11 +76,11 @@ class Gain:
         if modality == "CT":
             # At 1000 HU, the densest and the emptiest tissue.
             drift = bounded(1000.0 * (off.bound or 0.0), "HU")
-            return preserving(hu_calibration=drift)
+            return preserving(hu_calibration=drift, hu_texture=off)
         if modality == "PT":
             return preserving(Flag.HU_CALIBRATION, uptake_abs=off, uptake_total=off)
         # Noise is multiplied too; only where there is a unit is that a change of it.
-        noise = off if modality in {"CT", "MR_QUANTITATIVE"} else EXACT
+        noise = off if modality == "MR_QUANTITATIVE" else EXACT
         return preserving(Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL, hu_texture=noise)
 
 

@@ -74,7 +74,13 @@ class RespiratoryBlur:
         if modality != "PT":
             return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
         lost = bounded(_lost_peak(self.range_mm[1]), "fraction")
-        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, uptake_abs=lost, uptake_ratio=lost)
+        return preserving(
+            Flag.HU_TEXTURE,
+            Flag.LOWCONTRAST_CNR,
+            Flag.UPTAKE_TOTAL,
+            uptake_abs=lost,
+            uptake_ratio=lost,
+        )
 
 
 def _lost_peak(range_mm: float) -> float:

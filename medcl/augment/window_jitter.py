@@ -87,7 +87,7 @@ class WindowJitter:
         """Return what is preserved: HU are what they were, if all that is compared shares them.
 
         Per view the same HU differ by the shift and, at the ends of a window of 2000 HU, by the
-        change of width.
+        change of width, and their noise by the width.
         """
         del modality
         if self.sharing == "batch":
@@ -95,4 +95,6 @@ class WindowJitter:
         shift = max(abs(end) for end in self.centre_hu)
         wider = max(1 / self.width[0] - 1, 1 - 1 / self.width[1])
         off = shift / self.width[0] + wider * _HALF_WIDTH_HU
-        return preserving(hu_calibration=bounded(off, "HU"))
+        return preserving(
+            hu_calibration=bounded(off, "HU"), hu_texture=bounded(round(wider, 12), "fraction")
+        )

@@ -135,7 +135,7 @@ def eroded(mask: Mask, margins: tuple[int, int, int]) -> Mask:
     """Return a mask without its outermost voxels; at the edge of the volume it goes on.
 
     Example:
-        >>> eroded(np.ones((5, 5, 5), dtype=bool), (1, 1, 1)).all()
+        >>> bool(eroded(np.ones((5, 5, 5), dtype=bool), (1, 1, 1)).all())
         True
     """
     for axis, margin in enumerate(margins):

@@ -20,8 +20,14 @@ from medcl.evaluation.quantities import quantities_of
 _SHARE = 0.999
 _SURE = 4.0
 """Standard errors of a median that chance does not exceed in any of some thousand figures."""
-_LEAST = {Flag.ORIENTATION: 0.05, Flag.PHYSICAL_SCALE: 5e-4, Flag.HU_CALIBRATION: 1e-3}
-"""What the fit of an affine to a rendered map is known to, and HU in single precision."""
+_LEAST = {
+    Flag.ORIENTATION: 0.05,
+    Flag.PHYSICAL_SCALE: 5e-4,
+    Flag.HU_CALIBRATION: 1e-3,
+    Flag.UPTAKE_ABS: 1e-3,
+}
+"""What the fit of an affine to a rendered map is known to, HU in single precision, and the gain of
+tissue that is not perfectly level."""
 _ROUNDING = 1e-4
 
 
@@ -84,12 +90,17 @@ def enclosures(
         alone = replace(policy, transforms=transforms)
         measured = _departures(alone, cases, anatomies, draws, corners, seed)
         contract = transform.contract(policy.modality)
+        is_shared = getattr(transform, "sharing", "independent") == "batch"
         for flag in Flag:
             claim = claim_of(contract, flag)
-            source = _LOST_BY_CROP if is_crop and flag is Flag.LESION_MASS else flag.value
+            source = flag.value
+            if is_crop and flag is Flag.LESION_MASS:
+                source = _LOST_BY_CROP
+            elif is_shared and claim.bound == 0 and flag in _OF_VALUES:
+                source = f"{flag.value}{_GAP}"
             if claim.bound is None or not measured.get(source):
                 continue
-            plain = 0.0 if is_crop else _most(still.get(source, []))
+            plain = 0.0 if is_crop else _most(still.get(flag.value, []))
             found.append(
                 Declared(
                     transform=name,
@@ -107,6 +118,18 @@ def enclosures(
 def _most(values: Sequence[float]) -> float:
     return float(np.quantile(values, _SHARE, method="higher")) if values else 0.0
 
+
+_GAP = "_between_views"
+_OF_VALUES = frozenset(
+    {
+        Flag.HU_CALIBRATION,
+        Flag.HU_TEXTURE,
+        Flag.UPTAKE_ABS,
+        Flag.UPTAKE_RATIO,
+        Flag.UPTAKE_TOTAL,
+    }
+)
+"""What a whole batch may share without harm: no comparison can see it, so it is compared."""
 
 _LOST_BY_CROP = "lost by crop"
 """A crop's bound is on what two views do not share: a lesion lies anywhere in them."""
@@ -139,6 +162,11 @@ def _departures(
                     found.setdefault(flag.value, []).append(value)
             pair = measure_pair(first, second, figures)
             found.setdefault(_LOST_BY_CROP, []).append(1 - pair["overlap"])
+            apart = dict(figures[0]) | {
+                name.removesuffix(_GAP): value for name, value in pair.items() if _GAP in name
+            }
+            for flag, value in departures(apart, policy).items():
+                found.setdefault(f"{flag.value}{_GAP}", []).append(value)
     return found
 
 
@@ -158,14 +186,15 @@ def departures(figures: Figures, policy: Policy) -> dict[Flag, float]:
     found: dict[Flag, float] = {}
     for flag, name, departure in _MEASURED_BY:
         if name in figures:
-            found[flag] = max(found.get(flag, 0.0), departure(figures[name]))
+            chance = _SURE * figures.get(f"{name}_error", 0.0)
+            found[flag] = max(found.get(flag, 0.0), departure(figures[name]) - chance)
     for flag, name in _LIMITED_BY:
         if name in figures:
             limit = quantities_of(policy)[name]
             beyond = limit.badness(figures[name]) - limit.badness(limit.passes)
             found[flag] = max(found.get(flag, 0.0), beyond, 0.0)
     drifts = [
-        abs(figures[f"hu_drift_{tissue}"]) - _SURE * figures[f"hu_error_{tissue}"]
+        abs(figures[f"hu_drift_{tissue}"]) - _SURE * figures[f"hu_drift_{tissue}_error"]
         for tissue in TISSUES_HU
         if f"hu_drift_{tissue}" in figures
     ]

@@ -9,6 +9,7 @@ _SYMMETRIC = 0.9
 _MARGIN = 0.02
 _BINS = 24
 _FEWEST = 50
+_PART = 0.01
 _DEPTH = 6
 
 
@@ -81,10 +82,9 @@ def ordering(observed: Observed) -> float | None:
     if high <= low:
         return None
     step = np.floor((np.clip(truth, low, high) - low) / (high - low) * (_BINS - 1e-9)).astype(int)
+    fewest = max(_FEWEST, int(_PART * len(truth)))
     medians = [
-        float(np.median(view[step == one]))
-        for one in range(_BINS)
-        if (step == one).sum() >= _FEWEST
+        float(np.median(view[step == one])) for one in range(_BINS) if (step == one).sum() >= fewest
     ]
     if len(medians) < 2:
         return None

@@ -115,7 +115,11 @@ def _rendered(drawn: Drawn, cases: Sequence[Case]) -> tuple[np.ndarray, np.ndarr
         None if case.validity is None else case.validity[box.slices]
         for case, box in zip(cases, cut, strict=True)
     ]
-    views, masks = render(drawn, voxels, validity)
+    lesions = [
+        None if case.lesion is None else np.asarray(case.lesion[box.slices] > 0)
+        for case, box in zip(cases, cut, strict=True)
+    ]
+    views, masks = render(drawn, voxels, validity, lesions)
     return views.numpy(), masks.numpy()
 
 

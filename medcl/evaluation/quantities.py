@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from medcl.augment.contract import Flag
+from medcl.augment.catalogue import ValueTransform
+from medcl.augment.contract import Flag, claim_of
 from medcl.augment.policy import Policy
 from medcl.augment.tasks import TaskProfile, required_flags
 
@@ -71,9 +72,26 @@ class Quantity:
         return replace(self, name=self.name + _BETWEEN, title=title, has_gap=False)
 
     def may_fail(self, task: TaskProfile, policy: Policy) -> bool:
-        """Return whether a task needs it; what no task needs warns at most."""
+        """Return whether a task needs it; what no task needs warns at most.
+
+        What the whole batch shares, no comparison of views can see; there the difference decides.
+        """
         needed = required_flags(task, policy.modality)
+        if self.has_gap and self.flag is not None and _is_shared(policy, self.flag):
+            return False  # its difference between two views decides
         return self.always or (self.flag is not None and self.flag in needed)
+
+
+def _is_shared(policy: Policy, flag: Flag) -> bool:
+    """Return whether all that changes a flag is one change for the whole batch."""
+    live = [
+        each
+        for each in policy.transforms
+        if isinstance(each, ValueTransform) and each.probability > 0
+    ]
+    own = [each for each in live if each.sharing == "independent"]
+    exact = all(claim_of(each.contract(policy.modality), flag).bound == 0 for each in own)
+    return exact and len(own) < len(live)
 
 
 def _log(value: float) -> float:
@@ -186,8 +204,26 @@ def _tissues() -> Iterator[Quantity]:
 
 _VALUES = (
     *_tissues(),
-    Quantity("hu_slope", "slope of HU off 1 by", "", "zero", 0.01, 0.02, Flag.HU_CALIBRATION),
-    Quantity("hu_intercept", "intercept of HU", "HU", "zero", 5.0, 10.0, Flag.HU_CALIBRATION),
+    Quantity(
+        "hu_slope",
+        "slope of HU off 1 by",
+        "",
+        "zero",
+        0.01,
+        0.02,
+        Flag.HU_CALIBRATION,
+        has_gap=True,
+    ),
+    Quantity(
+        "hu_intercept",
+        "intercept of HU",
+        "HU",
+        "zero",
+        5.0,
+        10.0,
+        Flag.HU_CALIBRATION,
+        has_gap=True,
+    ),
     Quantity(
         "lung_below_950",
         "lung below -950 HU changed by",
@@ -202,7 +238,16 @@ _VALUES = (
     Quantity(
         "suv_gain", "uptake multiplied by", "", "one", 1.05, 1.1, Flag.UPTAKE_ABS, has_gap=True
     ),
-    Quantity("suv_offset", "uptake offset", "of the median", "zero", 0.02, 0.05, Flag.UPTAKE_ABS),
+    Quantity(
+        "suv_offset",
+        "uptake offset",
+        "of the median",
+        "zero",
+        0.02,
+        0.05,
+        Flag.UPTAKE_ABS,
+        has_gap=True,
+    ),
     Quantity(
         "suv_ratio",
         "ratio of uptakes changed by",
@@ -230,7 +275,14 @@ _VALUES = (
         "map_gain", "values multiplied by", "", "one", 1.01, 1.02, Flag.HU_CALIBRATION, has_gap=True
     ),
     Quantity(
-        "map_offset", "offset of values", "of the median", "zero", 0.01, 0.02, Flag.HU_CALIBRATION
+        "map_offset",
+        "offset of values",
+        "of the median",
+        "zero",
+        0.01,
+        0.02,
+        Flag.HU_CALIBRATION,
+        has_gap=True,
     ),
     Quantity(
         "ordering",

@@ -24,7 +24,7 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
     ``hu_drift`` is the smaller one of median and mean: a wrong calibration moves both, while
     smoothing the skewed values of lung or spongy bone moves the median alone, and a few bright
     voxels the mean alone. ``hu_thin`` is of the median of what includes small structures: it shows
-    what the spacing of the view draws together. ``hu_error`` is the standard error of ``hu_drift``.
+    what the spacing of the view draws together. ``_error`` is the standard error of the drift.
 
     Args:
         observed: The view.
@@ -41,7 +41,7 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
         median = float(np.median(view) - np.median(truth))
         mean = float(view.mean() - truth.mean())
         figures[f"hu_drift_{name}"] = min(median, mean, key=abs)
-        figures[f"hu_error_{name}"] = _error(observed, here)
+        figures[f"hu_drift_{name}_error"] = _error(observed, here)
         figures[f"hu_median_{name}"], figures[f"hu_mean_{name}"] = median, mean
         low, high = np.percentile(view, [5, 95]) - np.percentile(truth, [5, 95])
         figures[f"hu_p05_{name}"], figures[f"hu_p95_{name}"] = float(low), float(high)

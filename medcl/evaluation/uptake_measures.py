@@ -1,44 +1,74 @@
 """Uptake and maps with a unit: gain, offset, ratios, peak and total of a view."""
 
+from dataclasses import dataclass
+
 import numpy as np
+from jaxtyping import Float64
 from scipy import ndimage
 
 from medcl.evaluation.observed import Grey, Mask, Observed
 
+Values = Float64[np.ndarray, " S"]
+
 _BINS = 16
 _FEWEST = 30
+_KNOWN = 0.25
+_TOLERANCE = {"suv": 0.05, "map": 0.01, "ratio": 0.02}
+"""A figure counts where its standard error is at most a quarter of what it is judged by."""
 _PEAK_MM = 6.0
 _CONTOUR = 0.41
 """Part of the maximum that bounds a hot region, as PET volumes are usually drawn."""
 
 
-def level_values(observed: Observed) -> tuple[np.ndarray, np.ndarray]:
-    """Return medians of the truth and of the view, over steps of brightness of level tissue.
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """Means over steps of brightness of level tissue, of rising truth.
+
+    Attributes:
+        truth: Of the volume.
+        view: Of the view, on the same voxels.
+        error: Standard error of their difference.
+    """
+
+    truth: Values
+    view: Values
+    error: Values
+
+    @property
+    def tell(self) -> bool:
+        """Whether there are two steps or more, apart by a tenth of their middle."""
+        return len(self.truth) >= 2 and bool(
+            np.ptp(self.truth) > 0.1 * abs(float(np.median(self.truth)))
+        )
+
+
+def level_values(observed: Observed) -> Levels:
+    """Return means of the truth and of the view, over steps of brightness of level tissue.
 
     Steps are told apart by the smoothed volume: grouping by the noisy one would draw the view's
-    medians towards the middle, as every regression on a noisy scale does.
+    means towards the middle, as every regression on a noisy scale does.
 
     Args:
         observed: The view.
 
     Returns:
-        Two arrays of the same length, of rising truth; empty where too little is level.
+        Steps; none where too little is level.
     """
     here = observed.level & observed.body & observed.shown
     smooth, truth, view = observed.smooth[here], observed.truth[here], observed.grey[here]
     if len(smooth) < 2 * _FEWEST:
-        return np.empty(0), np.empty(0)
+        return Levels(np.empty(0), np.empty(0), np.empty(0))
     low, high = np.percentile(smooth, [0.2, 99.8])
-    if high <= low:
-        return np.empty(0), np.empty(0)
-    step = np.floor((np.clip(smooth, low, high) - low) / (high - low) * (_BINS - 1e-9))
-    pairs = [
-        (float(np.median(truth[step == one])), float(np.median(view[step == one])))
-        for one in np.unique(step)
-        if (step == one).sum() >= _FEWEST
-    ]
-    pairs = sorted(pair for pair in pairs if observed.low < pair[0] < observed.high)
-    return np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
+    step = np.floor((np.clip(smooth, low, high) - low) / max(high - low, 1e-9) * (_BINS - 1e-9))
+    found = []
+    for one in np.unique(step):
+        inside = step == one
+        there, shown = float(truth[inside].mean()), float(view[inside].mean())
+        if inside.sum() >= _FEWEST and observed.low < there < observed.high:
+            spread = float(np.std(view[inside] - truth[inside]))
+            found.append((there, shown, spread / float(np.sqrt(inside.sum()))))
+    columns = np.array(sorted(found)).reshape(-1, 3)
+    return Levels(columns[:, 0], columns[:, 1], columns[:, 2])
 
 
 def calibration(observed: Observed) -> dict[str, float]:
@@ -49,35 +79,47 @@ def calibration(observed: Observed) -> dict[str, float]:
 
     Returns:
         ``suv_gain``, ``suv_peak`` and ``suv_total`` as ratios to the volume, ``suv_offset`` as a
-        fraction of its median, ``suv_ratio`` as the change of the ratio of brightest to darkest
-        tissue; or ``map_gain`` and ``map_offset``.
+        fraction of its middle, ``suv_ratio`` as the change of the ratio of brightest to darkest
+        tissue; or ``map_gain`` and ``map_offset``; with ``_error``, their standard errors.
     """
     if observed.modality not in {"PT", "MR_QUANTITATIVE"}:
         return {}
-    truth, view = level_values(observed)
+    levels = level_values(observed)
     figures: dict[str, float] = {}
-    if len(truth) >= 2 and np.ptp(truth) > 0.1 * abs(float(np.median(truth))):
-        gain, offset = _line(truth, view)
+    if levels.tell:
         kind = "suv" if observed.modality == "PT" else "map"
-        figures[f"{kind}_gain"] = gain
-        figures[f"{kind}_offset"] = offset / abs(float(np.median(truth)))
+        figures |= _gain(levels, kind)
     if observed.modality == "PT":
-        if len(truth) >= 2 and truth[0] > 0 and view[0] > 0:
-            figures["suv_ratio"] = (view[-1] / view[0]) / (truth[-1] / truth[0]) - 1
+        if levels.tell and levels.truth[0] > 0 and levels.view[0] > 0:
+            figures |= _ratio(levels)
         figures |= _hottest(observed)
     return figures
 
 
-def _line(truth: np.ndarray, view: np.ndarray) -> tuple[float, float]:
-    """Return slope and intercept, the median over all pairs of points (Theil and Sen)."""
+def _gain(levels: Levels, kind: str) -> dict[str, float]:
+    truth, view = levels.truth, levels.view
     slopes = [
         (view[one] - view[other]) / (truth[one] - truth[other])
         for one in range(len(truth))
         for other in range(one)
         if truth[one] - truth[other] > 0.25 * np.ptp(truth)
     ]
-    slope = float(np.median(slopes))
-    return slope, float(np.median(view - slope * truth))
+    gain = float(np.median(slopes))
+    offset = float(np.median(view - gain * truth)) / abs(float(np.median(truth)))
+    error = float(np.hypot(levels.error[0], levels.error[-1]) / np.ptp(truth))
+    if error > _KNOWN * _TOLERANCE[kind]:
+        return {}
+    return {f"{kind}_gain": gain, f"{kind}_offset": offset, f"{kind}_gain_error": error}
+
+
+def _ratio(levels: Levels) -> dict[str, float]:
+    truth, view = levels.truth, levels.view
+    ends = levels.error[[0, -1]] / truth[[0, -1]]
+    error = float(np.hypot(ends[0], ends[1]))
+    if error > _KNOWN * _TOLERANCE["ratio"]:
+        return {}
+    changed = (view[-1] / view[0]) / (truth[-1] / truth[0]) - 1
+    return {"suv_ratio": float(changed), "suv_ratio_error": error}
 
 
 def _hottest(observed: Observed) -> dict[str, float]:
@@ -93,8 +135,13 @@ def _hottest(observed: Observed) -> dict[str, float]:
         return {}
     hot = _region(here, truth, place)
     ratio = abs(float(np.linalg.det(observed.map.view_to_world[:3, :3]))) / observed.voxel_mm3
-    total = float(observed.grey[hot].sum()) / (float(observed.truth[hot].sum()) * ratio)
-    return {"suv_peak": float(view[place] / truth[place]), "suv_total": total}
+    there = float(observed.truth[hot].sum()) * ratio
+    noise = float(np.std(observed.grey[hot] - observed.truth[hot])) * float(np.sqrt(hot.sum()))
+    return {
+        "suv_peak": float(view[place] / truth[place]),
+        "suv_total": float(observed.grey[hot].sum()) / there,
+        "suv_total_error": noise / there,
+    }
 
 
 def _region(here: Mask, truth: Grey, place: tuple[np.intp, ...]) -> Mask:

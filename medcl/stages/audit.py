@@ -84,7 +84,13 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     write(config, run_folder.folder / "settings.yaml")
     cases, labels = _read(store, config, rows, progress)
     with progress.task("Measuring", total=len(cases), unit="volumes") as advance:
-        report = audit_views(policy, cases, draws=config.views_per_volume, seed=config.seed)
+        report = audit_views(
+            policy,
+            cases,
+            task=TaskProfile(config.task),
+            draws=config.views_per_volume,
+            seed=config.seed,
+        )
         advance(len(cases))
     matched = _of_many_patients(every, config.difficulty.volumes, config.seed)
     difficulty = difficulty_of(config, policy, store=store, rows=matched, progress=progress)
@@ -157,6 +163,7 @@ def _read(
                     patient=row.patient_key,
                     array=volume.array.astype("float32"),
                     validity=volume.validity,
+                    lesion=labels[-1],
                 )
             )
             advance(1)
@@ -228,7 +235,7 @@ def _table(report: SafetyReport) -> Table:
         ("quantity", "unit", "mean", "99 %", "worst", "limit", "verdict"),
         [
             (
-                finding.name.replace("_", " "),
+                finding.title,
                 finding.unit,
                 round(finding.mean, 4),
                 round(finding.p99, 4),
@@ -237,6 +244,7 @@ def _table(report: SafetyReport) -> Table:
                 finding.status,
             )
             for finding in report.findings
+            if finding.may_fail or finding.status != "pass"
         ],
         title=f"Policy {report.policy_name}, measured",
     )

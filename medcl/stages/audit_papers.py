@@ -43,7 +43,7 @@ def sentences(report: SafetyReport) -> list[str]:
         f"must.",
     ]
     lines += [
-        f"{finding.name.replace('_', ' ')}: mean {finding.mean:.3g}, worst {finding.worst:.3g} "
+        f"{finding.title}: mean {finding.mean:.3g}, worst {finding.worst:.3g} "
         f"{finding.unit} (limit {finding.limit:.3g})."
         for finding in report.findings
         if finding.status != "pass"
