@@ -53,12 +53,12 @@ def test_a_mirrored_view_has_a_mirrored_map():
 def test_a_displacement_is_seen_in_the_map_and_does_not_fold():
     grid = replace(GRID, size_voxels=(24, 24, 24))
     bent = only(Displacement(max_fraction=0.3, spacing_mm=16.0), grid=grid)
-    found = mapped(bent, phantom("a", 1).source, corners=True)
+    found = mapped(bent, phantom("a", 1).source, corners=True, step=2)
     assert not found.is_straight
     ratios = found.volume_ratios(grid.spacing_mm)
     assert ratios.shape == (10, 23, 23, 23)
-    assert 0 < ratios.min() < 0.95
-    assert ratios.max() > 1.05
+    assert 0.3 < ratios.min() < 0.8
+    assert ratios.max() > 1.25
 
 
 def test_what_lies_outside_of_the_volume_is_known():
