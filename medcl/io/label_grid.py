@@ -63,7 +63,7 @@ class LabelGrid:
         self.grid = grid
         self._classes = [0, *dict.fromkeys(label for label in classes if label)]
         self._may_overlap = later_covers_earlier
-        # Slices lie across the last axis: in this order the voxels of one lie side by side in memory.
+        # Slices lie across the last axis: so the voxels of one lie side by side in memory.
         self._layers = np.zeros(shape, np.min_scalar_type(len(self._classes) - 1), order="F")
         self._has_clash: np.ndarray | None = None
         self._num_outside = 0
