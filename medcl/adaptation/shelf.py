@@ -55,7 +55,7 @@ class Shelf:
             places: Which volumes.
             seed: Of the run.
             step: Steps taken so far.
-            bodies: Per place, the voxels a crop keeps to; ``None`` for the whole volume.
+            bodies: Per place, the voxels a crop keeps to; ``None`` for the body of the volume.
 
         Returns:
             The views, decided, in the order of ``places``.
@@ -64,7 +64,8 @@ class Shelf:
         repeats = [list(places[:slot]).count(place) for slot, place in enumerate(places)]
         parts = []
         for place, body, repeat in zip(places, bodies, repeats, strict=True):
-            source = replace(self._sources[place], body=body)
+            source = self._sources[place]
+            source = source if body is None else replace(source, body=body)
             own = derive_seed(seed, "repeat", repeat) if repeat else seed
             parts.append(views.draw(policy, [source], seed=own, step=step, view=0))
         return _joined(parts)

@@ -9,7 +9,7 @@ from medcl.errors import CorruptionError, InputError
 from medcl.store.columns import VOLUME_COLUMNS, Cell, seal
 from medcl.store.disk import NO_ROOM
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of tables or files; a store of another version is refused."""
 
 Statement = tuple[str, Sequence[Cell]]

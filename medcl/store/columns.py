@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from medcl.errors import CorruptionError
+from medcl.geometry.boxes import Box
 from medcl.ingest.outcome import Technical
 from medcl.store.coding import LinearCoding
 from medcl.store.measures import Quality, Statistics
@@ -18,6 +19,7 @@ Cell = str | int | float | None
 """A value of the catalogue."""
 
 _AFFINE = tuple(f"affine_{row}{column}" for row in range(3) for column in range(4))
+_BODY = tuple(f"body_{end}_{axis}" for end in ("lower", "upper") for axis in "xyz")
 _STATISTICS = tuple(field.name for field in fields(Statistics))
 _QUALITY = tuple(field.name for field in fields(Quality))
 _TECHNICAL = tuple(field.name for field in fields(Technical))
@@ -56,6 +58,7 @@ VOLUME_COLUMNS: Mapping[str, str] = {
     "noise_sd": "REAL NOT NULL",
     "empty_slices": "INTEGER NOT NULL",
     "hu_scale": "TEXT",
+    **dict.fromkeys(_BODY, "INTEGER"),
     "perceptual_hash": "TEXT",
     **{f"technical_{name}": _technical_type(name) for name in _TECHNICAL},
     "num_files": "INTEGER NOT NULL",
@@ -99,6 +102,7 @@ def cells_of(row: VolumeRow) -> list[Cell]:
     cells += [row.sha256, row.mask_sha256, row.content_sha256]
     cells += [getattr(row.statistics, name) for name in _STATISTICS]
     cells += [getattr(row.quality, name) for name in _QUALITY]
+    cells += [None] * 6 if row.body is None else [*row.body.lower, *row.body.upper]
     cells += [row.perceptual_hash]
     cells += [_cell(getattr(row.technical, name)) for name in _TECHNICAL]
     cells += [row.num_files, row.fingerprint]
@@ -135,6 +139,7 @@ def row_of(cells: Sequence[Cell]) -> VolumeRow:
         content_sha256=found["content_sha256"],
         statistics=Statistics(**{name: found[name] for name in _STATISTICS}),
         quality=Quality(**{name: found[name] for name in _QUALITY}),
+        body=_body([found[name] for name in _BODY]),
         perceptual_hash=found["perceptual_hash"],
         technical=_technical(found),
         num_files=found["num_files"],
@@ -144,6 +149,14 @@ def row_of(cells: Sequence[Cell]) -> VolumeRow:
 
 def _cell(value: object) -> Cell:
     return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]
+
+
+def _body(ends: Sequence[int | None]) -> Box | None:
+    known = [end for end in ends if end is not None]
+    if not known:
+        return None
+    x, y, z, stop_x, stop_y, stop_z = known
+    return Box((x, y, z), (stop_x, stop_y, stop_z))
 
 
 def _technical(found: Mapping[str, Any]) -> Technical:

@@ -14,6 +14,7 @@ import numpy as np
 from medcl.errors import InputError
 from medcl.ingest.outcome import Accepted, Technical
 from medcl.shapes import VolumeArray
+from medcl.store.body import body_box
 from medcl.store.coding import LinearCoding, Values, exact_linear_coding
 from medcl.store.frames import compress, compress_map
 from medcl.store.perceptual import perceptual_hash
@@ -64,6 +65,7 @@ def pack(accepted: Accepted) -> Packed:
     mask = None if volume.validity is None else compress_map(volume.validity)
     levels = levels_of(codes, coding, volume.validity)
     seen = without_padding(levels) if volume.modality == "CT" else levels
+    quality = quality_of(codes, coding, volume, levels)
     row = VolumeRow(
         key=accepted.key,
         patient_key=accepted.patient_key,
@@ -81,7 +83,8 @@ def pack(accepted: Accepted) -> Packed:
         mask_sha256=None if mask is None else hashlib.sha256(mask).hexdigest(),
         content_sha256=content_hash(volume),
         statistics=statistics_of(levels, is_ct=volume.modality == "CT"),
-        quality=quality_of(codes, coding, volume, levels),
+        quality=quality,
+        body=body_box(codes, coding, volume, levels, hu_scale=quality.hu_scale),
         perceptual_hash=perceptual_hash(
             codes, coding, affine=volume.affine, validity=volume.validity, levels=seen
         ),

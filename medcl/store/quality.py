@@ -1,15 +1,13 @@
 """How usable a volume is, from its histogram and a thin sample of its voxels."""
 
 import numpy as np
-from jaxtyping import Float32
 
 from medcl.store.coding import LinearCoding, Values
 from medcl.store.hounsfield import hu_scale
 from medcl.store.measures import HuScale, Quality, slice_axis
+from medcl.store.samples import Sample, sample
 from medcl.store.statistics import Levels, foreground_floor
 from medcl.volume import Volume
-
-Sample = Float32[np.ndarray, "A B C"]
 
 _PER_AXIS = 64
 _NOISE_SLICES = 16
@@ -127,7 +125,7 @@ def _noise_sd(planes: Values, known: Values | None, coding: LinearCoding, floor:
         )
     ]
     corners = [
-        _sample(
+        sample(
             planes,
             known,
             coding,
@@ -149,15 +147,5 @@ def _empty_slices(planes: Values, known: Values | None, coding: LinearCoding, fl
         slice(steps[1] // 2, None, steps[1]),
         slice(None),
     )
-    filled = _sample(planes, known, coding, where) > floor
+    filled = sample(planes, known, coding, where) > floor
     return int((filled.mean(axis=(0, 1)) < _EMPTY).sum())
-
-
-def _sample(
-    planes: Values, known: Values | None, coding: LinearCoding, where: tuple[slice, slice, slice]
-) -> Sample:
-    """Return some values; what was not measured or is not finite is below any floor."""
-    with np.errstate(over="ignore"):
-        values = coding.decode(np.ascontiguousarray(planes[where])).astype(np.float32)
-    is_measured = np.isfinite(values) if known is None else known[where] & np.isfinite(values)
-    return np.where(is_measured, values, np.float32(-np.inf))

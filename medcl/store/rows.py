@@ -44,6 +44,8 @@ class VolumeRow:
         content_sha256: Hash of voxels, grid, unit and validity, free of how they are stored.
         statistics: Distribution of the values.
         quality: How usable it is.
+        body: Voxels that hold the patient, see `medcl.store.body`; ``None`` where there is no
+            foreground.
         perceptual_hash: 64 hex characters that near duplicates nearly share, see
             `medcl.store.perceptual`; ``None`` where nothing can be seen.
         technical: Allow-listed header values.
@@ -68,6 +70,7 @@ class VolumeRow:
     content_sha256: str
     statistics: Statistics
     quality: Quality
+    body: Box | None
     perceptual_hash: str | None
     technical: Technical
     num_files: int

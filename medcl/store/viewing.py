@@ -22,7 +22,8 @@ def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Lesion, ...]] | None =
         lesions: By key, voxel coordinates of points of each lesion, where they are known.
 
     Returns:
-        Its geometry, and the 1 % and 99 % quantiles as its range.
+        Its geometry, the 1 % and 99 % quantiles as its range, and the box of its body, which crops
+        keep to.
     """
     return Source(
         word=row.word,
@@ -30,6 +31,7 @@ def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Lesion, ...]] | None =
         affine=row.affine,
         low=row.statistics.p01,
         high=row.statistics.p99,
+        body=row.body,
         lesions=() if lesions is None else lesions.get(row.key, ()),
     )
 

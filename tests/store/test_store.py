@@ -219,9 +219,9 @@ def test_a_store_is_not_made_over_something_else(store, tmp_path):
 
 def test_a_store_of_another_version_is_refused_naming_both(store):
     with sqlite3.connect(store.folder / "catalogue.sqlite") as connection:
-        connection.execute("UPDATE meta SET value = '7' WHERE name = 'schema_version'")
+        connection.execute("UPDATE meta SET value = '3' WHERE name = 'schema_version'")
     connection.close()
-    with pytest.raises(InputError, match=r"version 3, .* version 7"):
+    with pytest.raises(InputError, match=r"version 4, .* version 3"):
         Store.open(store.folder)
 
 
