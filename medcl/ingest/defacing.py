@@ -70,12 +70,14 @@ class Defacing:
         return body_part == "head" or (self.unknown_too and body_part is None)
 
 
-def deface(volume: Volume, defacing: Defacing) -> Volume:
+def deface(volume: Volume, defacing: Defacing, *, within: Path | None = None) -> Volume:
     """Return a volume whose face is neither there nor valid.
 
     Args:
         volume: One channel.
         defacing: What removes the face.
+        within: Private folder to work in, of a process that removes it if this one is killed;
+            ``None`` for the folder for temporary files.
 
     Returns:
         The same values where the program changed nothing; elsewhere the filling of unmeasured
@@ -84,7 +86,7 @@ def deface(volume: Volume, defacing: Defacing) -> Volume:
     Raises:
         RefusedSeries: The program failed, moved the volume, or removed nothing or nearly all.
     """
-    with tempfile.TemporaryDirectory(prefix="medcl-") as name:
+    with tempfile.TemporaryDirectory(prefix="medcl-", dir=within) as name:
         before, after = Path(name) / "volume.nii", Path(name) / "defaced.nii"
         write_nifti(volume, before)
         command = [

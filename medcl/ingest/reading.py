@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,18 +21,19 @@ from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 
 
-def read_job(job: Job) -> list[Outcome]:
+def read_job(job: Job, *, within: Path | None = None) -> list[Outcome]:
     """Read what a job names.
 
     Args:
         job: From `medcl.ingest.archive.plan`; may have come from another process.
+        within: Private folder for the files of a program that removes faces.
 
     Returns:
         One outcome per volume; their ``num_files`` sum to the job's.
     """
     try:
         _require_unchanged([*job.files, *(plane.found for plane in job.planes)])
-        return [_defaced(outcome, job) for outcome in _READERS[job.kind](job)]
+        return [_defaced(outcome, job, within) for outcome in _READERS[job.kind](job)]
     except RefusedSeries as refusal:
         code, detail = refusal.code, refusal.detail
     except MemoryError:
@@ -54,7 +56,7 @@ def refused_job(job: Job, code: ReasonCode, detail: str) -> Refused:
     )
 
 
-def _defaced(outcome: Outcome, job: Job) -> Outcome:
+def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:
     """Return a head without its face, where the site asks for it; everything else as it is."""
     defacing = job.defacing
     if not isinstance(outcome, Accepted) or defacing is None:
@@ -63,7 +65,7 @@ def _defaced(outcome: Outcome, job: Job) -> Outcome:
         return outcome
     return replace(
         outcome,
-        volume=deface(outcome.volume, defacing),
+        volume=deface(outcome.volume, defacing, within=within),
         technical=replace(outcome.technical, defaced=defacing.name),
     )
 

@@ -22,6 +22,7 @@ from medcl.ingest.jobs import Job
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.runtime.confinement import ChildLimits
+from medcl.runtime.private_folders import remove_abandoned
 from medcl.stages.progress import ProgressSink
 from medcl.stages.reader_processes import warm_up
 from medcl.stages.reading import (
@@ -98,6 +99,8 @@ def run(
     ):
         hands = _Hands(pool, workers, limits)
         opened.claim()
+        # A run that was killed in the midst of removing a face cannot have tidied up.
+        remove_abandoned()
         with progress.task("Finding", unit="files") as advance:
             archive.find(sources, index, on_found=advance)
         refusals = _Refusals(opened, tally)

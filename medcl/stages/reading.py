@@ -6,13 +6,15 @@ coordinator ──executor──▶ a thread, or a process ──pipe──▶ r
 
 `run_task` runs where the executor puts it (a thread here, a Dask worker elsewhere) and passes bytes
 on to a confined process of its own; only that one parses, decodes and compresses. A file that
-kills it costs one outcome, with LIMIT_EXCEEDED.
+kills it costs one outcome, with LIMIT_EXCEEDED. What `run_task` runs in also owns the folder in
+which a program removes faces, so that no head is left there when the reading process is killed.
 """
 
 import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job
 from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildDied, ChildLimits, run_guard
+from medcl.runtime.private_folders import private_folder
 from medcl.stages.reader_processes import lent
 from medcl.store.columns import cells_of, row_of
 from medcl.store.packing import Packed, checked_technical, pack
@@ -40,10 +43,12 @@ class Task:
     Attributes:
         request: What it is asked.
         limits: What it may use.
+        is_private: Whether it needs a folder for files that nobody else may see.
     """
 
     request: bytes
     limits: ChildLimits
+    is_private: bool = False
 
 
 def inspection(paths: Sequence[Path], limits: ChildLimits) -> Task:
@@ -53,7 +58,8 @@ def inspection(paths: Sequence[Path], limits: ChildLimits) -> Task:
 
 def reading(job: Job, limits: ChildLimits) -> Task:
     """Return the request to read a job."""
-    return Task(json.dumps({"read": job_to_json(job)}).encode(), limits)
+    request = json.dumps({"read": job_to_json(job)}).encode()
+    return Task(request, limits, is_private=job.defacing is not None)
 
 
 def run_task(task: Task) -> bytes:
@@ -62,6 +68,18 @@ def run_task(task: Task) -> bytes:
     Returns:
         The answer. Where the reading process died it says so for each file that killed it.
     """
+    if not task.is_private:
+        return _asked(task)
+    with ExitStack() as held:
+        try:
+            folder = held.enter_context(private_folder())
+        except OSError:
+            return _refusal(ReasonCode.DEFACING_FAILED, "No private folder can be made for it.")
+        request = json.loads(task.request) | {"within": str(folder)}
+        return _asked(Task(json.dumps(request).encode(), task.limits))
+
+
+def _asked(task: Task) -> bytes:
     try:
         with lent(task.limits) as reader:
             return reader.ask(task.request)
@@ -132,7 +150,11 @@ def _death(reason: str, *, is_inspection: bool) -> bytes:
     if is_inspection:
         facts = FileFacts(kind="refused", code=ReasonCode.LIMIT_EXCEEDED, detail=detail)
         return json.dumps([facts_to_json(facts)]).encode()
-    return json.dumps([{"code": ReasonCode.LIMIT_EXCEEDED, "detail": detail}]).encode() + b"\n"
+    return _refusal(ReasonCode.LIMIT_EXCEEDED, detail)
+
+
+def _refusal(code: ReasonCode, detail: str) -> bytes:
+    return json.dumps([{"code": code, "detail": detail}]).encode() + b"\n"
 
 
 def _serve(request: bytes) -> bytes:
@@ -142,7 +164,8 @@ def _serve(request: bytes) -> bytes:
         return json.dumps([facts_to_json(one) for one in facts]).encode()
     heads: list[dict[str, object]] = []
     buffers: list[bytes | memoryview] = []
-    for outcome in read_job(job_from_json(asked["read"])):
+    within = Path(asked["within"]) if "within" in asked else None
+    for outcome in read_job(job_from_json(asked["read"]), within=within):
         if isinstance(outcome, Refused):
             heads.append({"code": outcome.code, "detail": outcome.detail})
             continue
