@@ -37,7 +37,8 @@ def on_a_table(*bodies: np.ndarray, slices: tuple[int, int] = (6, 31)) -> np.nda
     array = np.full((1, *SHAPE), AIR, np.int16)
     for inside in bodies:
         array[0, inside, slices[0] : slices[1]] = TISSUE
-    array[:, 10:150, TABLE_Y : TABLE_Y + 2] = array[:, 10:150, TABLE_Y + 10 : TABLE_Y + 12] = SHELL
+    for start in (TABLE_Y, TABLE_Y + 10):
+        array[:, 10:150, start : start + STEP] = SHELL
     array[:, 140:146, 20:26] = SHELL
     noise = np.random.default_rng(0).integers(-20, 20, array.shape, np.int16)
     return np.asarray(array + noise)
