@@ -176,16 +176,15 @@ def _reasons(words: list[str]) -> "frozenset[ReasonCode]":
 
 
 def _tell_reasons(output: Output) -> None:
-    from medcl.ingest.options import ACCEPTABLE
-    from medcl.io.refusal import REASONS
+    from medcl.ingest.options import reason_rows
     from medcl.stages.summary import Table
 
-    rows = [(code.value, text, ACCEPTABLE.get(code, "")) for code, text in REASONS.items()]
+    rows = reason_rows()
     output.table(Table(("code", "meaning", "with --accept"), rows))
     output.record(
         {
             "stage": "ingest",
             "reasons": {code: meaning for code, meaning, _ in rows},
-            "acceptable": {code.value: what for code, what in ACCEPTABLE.items()},
+            "acceptable": {code: what for code, _, what in rows if what},
         }
     )

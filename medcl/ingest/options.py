@@ -7,7 +7,7 @@ from medcl.errors import RequestError
 from medcl.ingest.defacing import Defacing
 from medcl.io.dicom_series import SeriesOptions
 from medcl.io.pet_units import PetUnit
-from medcl.io.refusal import ReasonCode
+from medcl.io.refusal import REASONS, ReasonCode
 from medcl.volume import Modality
 
 ACCEPTABLE = {
@@ -22,6 +22,19 @@ ACCEPTABLE = {
     ReasonCode.DUPLICATE_VOLUME: "store the same voxels again under another key",
 }
 """Reasons a site may overrule, and what is done instead."""
+
+
+def reason_rows() -> list[tuple[str, str, str]]:
+    """Return every reason: its code, its meaning, and what ``--accept`` does.
+
+    Returns:
+        Rows in the order of the codes; the last word is empty where nothing can be accepted.
+
+    Example:
+        >>> reason_rows()[0]
+        ('NOT_IMAGE', 'The file is no image that medcl knows: text, a report, a DICOMDIR.', '')
+    """
+    return [(code.value, text, ACCEPTABLE.get(code, "")) for code, text in REASONS.items()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

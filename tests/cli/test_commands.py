@@ -108,6 +108,8 @@ def test_reasons_for_refusal_are_listed(medcl_command):
     reasons = json.loads(done.out)["reasons"]
     assert {"LOCALIZER", "MISSING_SLICES", "NOT_IMAGE"} <= set(reasons)
     assert all(meaning for meaning in reasons.values())
+    assert "read" in json.loads(done.out)["acceptable"]["DERIVED"]
+    assert "GANTRY_TILT" in medcl_command("ingest", "--reasons").out
 
 
 def test_store_list_with_json_is_one_line_per_volume(stage, medcl_command):
