@@ -1,7 +1,7 @@
 """Parts: what hangs together in a mask, found by NumPy alone, which is there already."""
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int32, Int64
 
 Mask = Bool[np.ndarray, "A B C"]
 
@@ -26,10 +26,11 @@ def large_parts(mask: Mask, least: float) -> Mask:
     if not mask.any():
         return mask
     runs = _numbered_runs(mask)
-    first, second = _touching(mask, runs)
-    parts = _joined(first, second, int(runs.max()) + 1)[runs]
-    sizes = np.bincount(parts[mask])
-    return np.asarray(mask & (sizes >= least * sizes.max())[parts])
+    lengths = np.bincount(runs[mask])
+    parts = _joined(*_touching(mask, runs), len(lengths))
+    sizes = np.bincount(parts, weights=lengths)
+    is_large = (sizes >= least * sizes.max())[parts]
+    return np.asarray(mask & is_large[runs])
 
 
 def eroded(mask: Mask) -> Mask:
@@ -49,17 +50,21 @@ def eroded(mask: Mask) -> Mask:
     return inner
 
 
-def _numbered_runs(mask: Mask) -> Int64[np.ndarray, "A B C"]:
-    """Return at each voxel of the mask the number of its unbroken run along the last axis."""
+def _numbered_runs(mask: Mask) -> Int32[np.ndarray, "A B C"]:
+    """Return at each voxel of a mask the number of its unbroken run along the last axis.
+
+    Outside of the mask stands the number of some run.
+    """
     starts = mask.copy()
     starts[..., 1:] &= ~mask[..., :-1]
-    runs = np.cumsum(starts, dtype=np.int64).reshape(mask.shape) - 1
-    return np.where(mask, runs, 0)
+    runs = np.cumsum(starts, dtype=np.int32)
+    runs -= 1
+    return runs.reshape(mask.shape)
 
 
 def _touching(
-    mask: Mask, runs: Int64[np.ndarray, "A B C"]
-) -> tuple[Int64[np.ndarray, "P"], Int64[np.ndarray, "P"]]:
+    mask: Mask, runs: Int32[np.ndarray, "A B C"]
+) -> tuple[Int32[np.ndarray, "P"], Int32[np.ndarray, "P"]]:
     """Return numbers of pairs of runs that have faces in common."""
     pairs = []
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
@@ -73,7 +78,7 @@ def _touching(
 
 
 def _joined(
-    first: Int64[np.ndarray, "P"], second: Int64[np.ndarray, "P"], count: int
+    first: Int32[np.ndarray, "P"], second: Int32[np.ndarray, "P"], count: int
 ) -> Int64[np.ndarray, "N"]:
     """Return for each number the smallest of all that pairs join it to, over any steps."""
     roots = np.arange(count)

@@ -15,7 +15,8 @@ from medcl.store.samples import sample
 from medcl.store.statistics import Levels, foreground_floor
 from medcl.volume import Volume
 
-_PER_AXIS = 64
+_MOST, _FEWEST = 48, 14  # samples along an axis
+_STEP = 4  # voxels from one to the next, if that leaves no fewer: small volumes are many
 _BODY_HU = -500.0
 _LEAST_OF_CT = 0.25
 _LEAST = 0.01
@@ -28,9 +29,10 @@ def body_box(
 
     In a CT the body is what is above -500 HU (if its values are HU) and hangs together, without
     what is thin; elsewhere it is the foreground of `medcl.store.measures.Statistics`, without
-    specks. There are up to 64 samples along each axis; where not every voxel is one, the box ends
-    at the second sample beyond those in the body, so that no tip between them is left out. Beside
-    something thin that was taken off, such as a table, it ends at the third.
+    specks. Along an axis there are at most 48 samples, every fourth voxel where that leaves 14 of
+    them. Where not every voxel is one, the box ends at the second sample beyond those in the body,
+    so that no tip between them is left out; beside something thin that was taken off, such as a
+    table, at the third.
 
     Args:
         codes: Stored numbers, shape ``(C, X, Y, Z)``.
@@ -43,13 +45,13 @@ def body_box(
         Voxels; ``None`` where there is no foreground.
 
     Example:
-        >>> array = np.full((1, 30, 30, 8), -1000, np.int16)
-        >>> array[:, 12:24, 5:15] = 40
+        >>> array = np.full((1, 20, 20, 8), -1000, np.int16)
+        >>> array[:, 8:17, 5:15] = 40
         >>> volume = Volume(array=array, affine=np.eye(4), modality="CT", unit="HU")
-        >>> levels = Levels(np.array([-1000.0, 40.0]), np.array([6240, 960]))
+        >>> levels = Levels(np.array([-1000.0, 40.0]), np.array([2480, 720]))
         >>> coding = LinearCoding(1.0, 0.0, "int16")
         >>> body_box(array, coding, volume, levels, hu_scale="plausible")
-        Box(lower=(12, 5, 0), upper=(24, 15, 8))
+        Box(lower=(8, 5, 0), upper=(17, 15, 8))
     """
     is_ct = volume.modality == "CT"
     in_hu = is_ct and hu_scale != "shifted"
@@ -74,7 +76,7 @@ def body_box(
 
 
 def _run(length: int) -> range:
-    step = -(-length // _PER_AXIS)
+    step = max(-(-length // _MOST), min(_STEP, length // _FEWEST), 1)
     return range((length - 1) % step // 2, length, step)
 
 

@@ -17,7 +17,7 @@ from medcl.volume import Volume
 
 SHAPE = (160, 144, 40)
 AFFINE = np.diag([2.0, 2.0, 4.0, 1.0])
-STEP = 3  # voxels from sample to sample along the first two axes
+STEP = 4  # voxels from sample to sample along the first two axes
 TABLE_Y = 128
 AIR, TISSUE, SHELL = -1000, 40, -150
 
@@ -139,7 +139,7 @@ def test_elsewhere_the_body_is_the_foreground_without_specks(row_of):
     array[0, ellipse((60, 70), (45, 35)), 6:31] = 300
     array[0, ellipse((130, 30), (8, 8)), 6:31] = 300  # an arm
     wanted = box_of(array[0, :, :, 20] > 0, (6, 31))
-    array[:, 1::STEP, 142] = 300 * (np.random.default_rng(0).random((53, 40)) > 0.97)
+    array[:, 1::STEP, 141] = 300 * (np.random.default_rng(0).random((40, 40)) > 0.97)
     row = row_of(array, volume=volume_of(array, modality="MR"))
     require_snug(row.body, wanted, slack=2 * STEP)
 
@@ -147,7 +147,7 @@ def test_elsewhere_the_body_is_the_foreground_without_specks(row_of):
 def test_thin_shapes_are_not_taken_for_tables(row_of):
     array = np.full((1, 40, 30, 20), AIR, np.int16)
     array[:, 10:12, 5:20, 3:15] = TISSUE
-    assert row_of(array).body == Box((10, 5, 3), (12, 20, 15))
+    require_snug(row_of(array).body, Box((10, 5, 3), (12, 20, 15)), slack=4)
 
 
 def test_parts_that_hang_together_by_a_winding_way_are_one():
