@@ -118,3 +118,4 @@ def test_where_no_private_folder_can_be_made_the_head_is_refused(site, monkeypat
     run(site, defacing=Defacing(command=tuple(command(site))))
     (refusal,) = Store.open(site / "store").refusals()
     assert refusal.code == "DEFACING_FAILED"
+    assert refusal.detail == "No private folder can be made for it."
