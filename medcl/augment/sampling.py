@@ -1,5 +1,6 @@
 """Sampling: many boxes of voxels, one matrix each, one interpolation, on the device."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from jaxtyping import Float
 
 from medcl.augment.lattice import Lattice
 from medcl.augment.strip import Strip, strip_of
-from medcl.augment.taps import smooth
+from medcl.augment.taps import RADII, smooth
 from medcl.augment.trilinear import HALF, coordinates, trilinear
 from medcl.geometry.boxes import Box
 from medcl.shapes import ViewMask, Views
@@ -93,8 +94,12 @@ def _prefiltered(strip: Strip) -> Strip:
             inner[-1] = strip.valid[start : start + size].reshape(shape)
         start += size
     values, weights = padded[:, :-1], padded[:, -1:]
+    a, b, c = (math.ceil(RADII * width) for width in strip.sigmas.amax(dim=0).tolist())
     blurred = smooth(
-        torch.cat([values * weights, weights], dim=1), strip.sigmas.to(device), beyond="constant"
+        torch.cat([values * weights, weights], dim=1),
+        strip.sigmas.to(device, non_blocking=True),
+        beyond="constant",
+        radii=(a, b, c),
     )
     values = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6) * (weights > 0)
     rows = torch.arange(len(shapes), dtype=torch.int64, device=device)

@@ -46,6 +46,11 @@ class Strip:
     channels: int
     layout: Layout
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether every voxel of every view is known to be measured."""
+        return self.valid is None and all(lattice.is_inside for lattice in self.lattices)
+
     def __reduce__(self) -> tuple[object, ...]:
         """Return how another process gets it: tables by value, voxels in shared memory."""
         tables = (self.matrix, self.ends, self.sigmas, self.layout)

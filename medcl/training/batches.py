@@ -36,6 +36,7 @@ class Batch:
         step: Steps taken before.
         rows: Volumes of distinct patients.
         content: Their views, drawn and read.
+        ids: Of their patients.
         compiled: Whether the kernels that make views are compiled.
         arrived: Tells when the content is on the GPU; ``None`` for the CPU.
     """
@@ -43,6 +44,7 @@ class Batch:
     step: int
     rows: list[VolumeRow]
     content: Portion
+    ids: PatientIds
     compiled: bool = False
     arrived: torch.cuda.Event | None = None
 
@@ -53,12 +55,11 @@ class Batch:
         if self.arrived is not None:
             stream = torch.cuda.current_stream(device)
             stream.wait_event(self.arrived)
-            for strip in self.content.strips:
-                strip.record(stream)
+            self.content.record(stream)
+            self.ids.record_stream(stream)
         count = len(self.content.drawn)
         first, second, *local = (self._render(view, device) for view in range(count))
-        ids = patient_ids([row.patient_key for row in self.rows])
-        return first, second, ids.to(device), *local
+        return first, second, self.ids.to(device), *local
 
     def _render(self, view: int, device: torch.device) -> Views:
         lesions = self.content.lesions
@@ -68,6 +69,7 @@ class Batch:
             lesions=None
             if lesions is None
             else [None if each is None else each[view] for each in lesions],
+            numbers=self.content.numbers[view],
             device=device,
             compiled=self.compiled,
         )
@@ -161,13 +163,15 @@ class BatchReader:
         stream: torch.cuda.Stream | None,
     ) -> Batch:
         content = joined([part.result() for part in parts], pin=stream is not None)
-        batch = Batch(step=step, rows=rows, content=content, compiled=self.compiled)
+        ids = patient_ids([row.patient_key for row in rows])
+        batch = Batch(step=step, rows=rows, content=content, ids=ids, compiled=self.compiled)
         if stream is None:
             return batch
         with torch.cuda.stream(stream):
-            strips = tuple(strip.to(self.device) for strip in content.strips)
+            content = content.to(self.device)
+            ids = ids.pin_memory().to(self.device, non_blocking=True)
             arrived = stream.record_event()
-        return replace(batch, content=replace(content, strips=strips), arrived=arrived)
+        return replace(batch, content=content, ids=ids, arrived=arrived)
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream | None:

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from medcl.augment import views
+from medcl.augment.numbers import Numbers
 from medcl.augment.policy import Policy
 from medcl.augment.source import Lesion
 from medcl.augment.strip import Strip, strip_of
@@ -39,12 +40,27 @@ class Portion:
     Attributes:
         drawn: Parameters of the first views, of the second ones, and of the local ones.
         strips: What each of these is sampled from.
+        numbers: The parameters as tables.
         lesions: Per row; ``None`` where no label set marks lesions.
     """
 
     drawn: tuple[Drawn, ...]
     strips: tuple[Strip, ...]
+    numbers: tuple[Numbers, ...]
     lesions: LesionMaps | None
+
+    def to(self, device: torch.device) -> "Portion":
+        """Return the portion on a device; from pinned memory copies go on in the background."""
+        return replace(
+            self,
+            strips=tuple(strip.to(device) for strip in self.strips),
+            numbers=tuple(each.to(device) for each in self.numbers),
+        )
+
+    def record(self, stream: torch.cuda.Stream) -> None:
+        """Keep its memory on a GPU until a stream has used it."""
+        for part in (*self.strips, *self.numbers):
+            part.record(stream)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -83,7 +99,12 @@ class Reading:
                 read_lesions(self.store, self.lesion_set, row.key, wanted)
                 for row, wanted in zip(rows, boxes, strict=True)
             ]
-        return Portion(drawn=drawn, strips=tuple(strips), lesions=lesions)
+        return Portion(
+            drawn=drawn,
+            strips=tuple(strips),
+            numbers=tuple(views.numbers_of(each) for each in drawn),
+            lesions=lesions,
+        )
 
     def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[Drawn, ...]:
         sources = [source_of(row, self.lesions) for row in rows]
@@ -154,6 +175,11 @@ def joined(portions: Sequence[Portion], *, pin: bool) -> Portion:
     strips = tuple(
         Strip.joined(each, pin=pin) for each in zip(*(one.strips for one in portions), strict=True)
     )
+    numbers = tuple(
+        Numbers.joined(each) for each in zip(*(one.numbers for one in portions), strict=True)
+    )
+    if pin:
+        numbers = tuple(each.pinned() for each in numbers)
     marked = [one.lesions for one in portions]
     lesions = None if marked[0] is None else [maps for part in marked for maps in part or []]
-    return Portion(drawn=drawn, strips=strips, lesions=lesions)
+    return Portion(drawn=drawn, strips=strips, numbers=numbers, lesions=lesions)
