@@ -23,6 +23,7 @@ from medcl.training.portions import (
     Reading,
     joined,
 )
+from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
 
 __all__ = ["NUM_GLOBAL_VIEWS", "Batch", "BatchReader"]
@@ -96,6 +97,7 @@ class BatchReader:
         device: Where batches will be rendered; a GPU gets their voxels ahead of the step.
         kind: Who reads.
         compiled: Whether the kernels that make views are compiled.
+        cache_gib: Memory of the device in which the cohort is kept if it fits; 0 keeps nothing.
     """
 
     store: Store
@@ -110,6 +112,7 @@ class BatchReader:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     kind: ReaderKind = "threads"
     compiled: bool = False
+    cache_gib: float = 0.0
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
@@ -122,17 +125,25 @@ class BatchReader:
         Yields:
             Batches in the order of steps.
         """
+        kept = resident(
+            self.store,
+            self.sampler.volumes,
+            device=self.device,
+            limit_gib=self.cache_gib,
+            workers=self.workers,
+        )
         reading = Reading(
             store=self.store,
             policy=self.policy,
             seed=self.seed,
             lesion_set=self.lesion_set,
             lesions=self.lesions,
+            starts=None if kept is None else kept.starts,
         )
         readers = Readers(reading, kind=self.kind, workers=self.workers)
         joiner = ThreadPoolExecutor(self._joiners, thread_name_prefix="medcl-join")
         try:
-            yield self._in_order(readers, joiner, start, stop)
+            yield self._in_order(readers, joiner, kept, start, stop)
         finally:
             readers.close()
             joiner.shutdown(wait=True, cancel_futures=True)
@@ -143,7 +154,12 @@ class BatchReader:
         return min(4, self.prefetch_steps + 1) if self.device.type == "cuda" else 1
 
     def _in_order(
-        self, readers: Readers, joiner: ThreadPoolExecutor, start: int, stop: int
+        self,
+        readers: Readers,
+        joiner: ThreadPoolExecutor,
+        kept: Resident | None,
+        start: int,
+        stop: int,
     ) -> Iterator[Batch]:
         stream = _stream(self.device)
         ahead: deque[Future[Batch]] = deque()
@@ -152,7 +168,7 @@ class BatchReader:
                 coming = step + len(ahead)
                 rows = self.sampler.batch(coming)[self.rows]
                 parts = readers.submit(rows, coming)
-                ahead.append(joiner.submit(self._batch, coming, rows, parts, stream))
+                ahead.append(joiner.submit(self._batch, coming, rows, parts, kept, stream))
             yield ahead.popleft().result()
 
     def _batch(
@@ -160,9 +176,10 @@ class BatchReader:
         step: int,
         rows: list[VolumeRow],
         parts: "list[Future[Portion]]",
+        kept: Resident | None,
         stream: torch.cuda.Stream | None,
     ) -> Batch:
-        content = joined([part.result() for part in parts], pin=stream is not None)
+        content = joined([part.result() for part in parts], pin=stream is not None, resident=kept)
         ids = patient_ids([row.patient_key for row in rows])
         batch = Batch(step=step, rows=rows, content=content, ids=ids, compiled=self.compiled)
         if stream is None:

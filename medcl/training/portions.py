@@ -16,14 +16,18 @@ import numpy as np
 import torch
 
 from medcl.augment import views
+from medcl.augment.lattice import Lattice
 from medcl.augment.numbers import Numbers
 from medcl.augment.policy import Policy
 from medcl.augment.source import Lesion
-from medcl.augment.strip import Strip, strip_of
+from medcl.augment.strip import Strip, strip_of, strip_within
 from medcl.augment.views import Drawn
+from medcl.geometry.boxes import Box
+from medcl.runtime.memory import keep_freed_memory
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import read_boxes, read_lesions, source_of
+from medcl.training.resident import Resident
 
 NUM_GLOBAL_VIEWS = 2
 
@@ -73,6 +77,7 @@ class Reading:
         seed: Of the views.
         lesion_set: Set of label maps that marks lesions, for views that keep off them.
         lesions: By key of the volume, points of each of its lesions, where they are known.
+        starts: By key, where volumes lie that need not be read, because the device has them all.
     """
 
     store: Store
@@ -80,30 +85,40 @@ class Reading:
     seed: int
     lesion_set: str | None = None
     lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
+    starts: Mapping[str, int] | None = None
 
     def portion(self, rows: Sequence[VolumeRow], step: int) -> Portion:
         """Return the views of some rows in one step, drawn and read."""
         drawn = self._drawn(rows, step)
         lattices = [each.lattices for each in drawn]
-        boxes = [[one.box() for one in row] for row in zip(*lattices, strict=True)]
-        contents = [
-            read_boxes(self.store, row.key, wanted) for row, wanted in zip(rows, boxes, strict=True)
-        ]
-        strips = [
-            strip_of(each, *zip(*(row[view] for row in contents), strict=True))
-            for view, each in enumerate(lattices)
-        ]
+        strips = self._strips(rows, lattices)
         lesions: LesionMaps | None = None
         if self.lesion_set is not None:
             lesions = [
                 read_lesions(self.store, self.lesion_set, row.key, wanted)
-                for row, wanted in zip(rows, boxes, strict=True)
+                for row, wanted in zip(rows, _boxes(lattices), strict=True)
             ]
         return Portion(
             drawn=drawn,
-            strips=tuple(strips),
+            strips=strips,
             numbers=tuple(views.numbers_of(each) for each in drawn),
             lesions=lesions,
+        )
+
+    def _strips(
+        self, rows: Sequence[VolumeRow], lattices: Sequence[Sequence[Lattice]]
+    ) -> tuple[Strip, ...]:
+        if self.starts is not None:
+            places = [(self.starts[row.key], row.shape) for row in rows]
+            channels = rows[0].num_channels
+            return tuple(strip_within(each, places, channels=channels) for each in lattices)
+        contents = [
+            read_boxes(self.store, row.key, wanted)
+            for row, wanted in zip(rows, _boxes(lattices), strict=True)
+        ]
+        return tuple(
+            strip_of(each, *zip(*(row[view] for row in contents), strict=True))
+            for view, each in enumerate(lattices)
         )
 
     def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[Drawn, ...]:
@@ -118,6 +133,11 @@ class Reading:
             for number in range(0 if local is None else local.count)
         ]
         return tuple(drawn)
+
+
+def _boxes(lattices: Sequence[Sequence[Lattice]]) -> list[list[Box]]:
+    """Return the boxes of each row's views."""
+    return [[one.box() for one in row] for row in zip(*lattices, strict=True)]
 
 
 class Readers:
@@ -162,6 +182,7 @@ def _begin(reading: Reading) -> None:
     """Prepare a reading process; the process that started it decides when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    keep_freed_memory()
     _readings[:] = [reading]
 
 
@@ -169,11 +190,20 @@ def _portion(rows: Sequence[VolumeRow], step: int) -> Portion:
     return _readings[0].portion(rows, step)
 
 
-def joined(portions: Sequence[Portion], *, pin: bool) -> Portion:
-    """Return portions as one, in memory from which a GPU can copy if asked."""
+def joined(portions: Sequence[Portion], *, pin: bool, resident: Resident | None = None) -> Portion:
+    """Return portions as one, in memory from which a GPU can copy if asked.
+
+    Args:
+        portions: At least one.
+        pin: Whether it is asked.
+        resident: The volumes that they are cut from, where the device has them all.
+    """
     drawn = tuple(views.joined(each) for each in zip(*(one.drawn for one in portions), strict=True))
     strips = tuple(
-        Strip.joined(each, pin=pin) for each in zip(*(one.strips for one in portions), strict=True)
+        Strip.joined(each, pin=pin)
+        if resident is None
+        else Strip.inside(each, resident.voxels, resident.valid, pin=pin)
+        for each in zip(*(one.strips for one in portions), strict=True)
     )
     numbers = tuple(
         Numbers.joined(each) for each in zip(*(one.numbers for one in portions), strict=True)

@@ -153,3 +153,44 @@ def test_processes_pass_on_why_a_volume_cannot_be_read(store, policy):
             next(batches)
     finally:
         hidden.rename(path)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_views_do_not_depend_on_whether_the_device_keeps_the_volumes(store, policy, kind):
+    one = rendered(reader(store, policy), 0, 3)
+    kept = rendered(replace(reader(store, policy), cache_gib=0.1, kind=kind), 0, 3)
+    for first, second in zip(one, kept, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_volumes_that_the_device_keeps_are_read_once(store, policy, monkeypatch):
+    read, read_box = [], store.read_exact_box
+    monkeypatch.setattr(
+        store, "read_exact_box", lambda key, box: read.append(key) or read_box(key, box)
+    )
+    rendered(replace(reader(store, policy), cache_gib=0.1), 0, 6)
+    assert sorted(read) == sorted(row.key for row in store.rows())
+
+
+def test_volumes_that_do_not_fit_on_the_device_are_read_as_ever(store, policy, caplog):
+    one = rendered(reader(store, policy), 0, 1)
+    tried = rendered(replace(reader(store, policy), cache_gib=1e-6), 0, 1)
+    assert all(torch.equal(a, b) for a, b in zip(one[0], tried[0], strict=True))
+    assert "more than the 1e-06 GiB that device_cache_gib grants" in caplog.text
+
+
+def test_masks_and_coarse_views_come_out_of_kept_volumes_alike(tmp_path, policy):
+    store = Store.create(tmp_path / "s", key_fingerprint="0" * 16)
+    rng = np.random.default_rng(0)
+    for number in range(1, 5):
+        shape = (2, 24 + number, 18, 16)
+        made = accept(number, array=rng.normal(size=shape).astype(np.float32))
+        valid = rng.random(shape[1:]) > 0.01
+        store.add(replace(made, volume=replace(made.volume, validity=valid)))
+    coarse = replace(policy, grid=replace(policy.grid, spacing_mm=(2.0, 2.0, 2.0)))
+    for each in (policy, coarse):
+        one = rendered(reader(store, each), 0, 2)
+        kept = rendered(replace(reader(store, each), cache_gib=0.1), 0, 2)
+        assert one[0][0].std() > 0
+        for first, second in zip(one, kept, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
