@@ -17,11 +17,11 @@ from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.training.portions import (
     NUM_GLOBAL_VIEWS,
+    Part,
     Portion,
     ReaderKind,
     Readers,
     Reading,
-    joined,
 )
 from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
@@ -140,13 +140,20 @@ class BatchReader:
             lesions=self.lesions,
             starts=None if kept is None else kept.starts,
         )
-        readers = Readers(reading, kind=self.kind, workers=self.workers)
+        readers = Readers(
+            reading,
+            kind=self.kind,
+            workers=self.workers,
+            example=self.sampler.batch(start)[self.rows],
+            batches=self.prefetch_steps + 2,
+        )
         joiner = ThreadPoolExecutor(self._joiners, thread_name_prefix="medcl-join")
         try:
             yield self._in_order(readers, joiner, kept, start, stop)
         finally:
             readers.close()
             joiner.shutdown(wait=True, cancel_futures=True)
+            readers.release()
 
     @property
     def _joiners(self) -> int:
@@ -168,18 +175,19 @@ class BatchReader:
                 coming = step + len(ahead)
                 rows = self.sampler.batch(coming)[self.rows]
                 parts = readers.submit(rows, coming)
-                ahead.append(joiner.submit(self._batch, coming, rows, parts, kept, stream))
+                ahead.append(joiner.submit(self._batch, coming, rows, readers, parts, kept, stream))
             yield ahead.popleft().result()
 
     def _batch(
         self,
         step: int,
         rows: list[VolumeRow],
-        parts: "list[Future[Portion]]",
+        readers: Readers,
+        parts: list[Part],
         kept: Resident | None,
         stream: torch.cuda.Stream | None,
     ) -> Batch:
-        content = joined([part.result() for part in parts], pin=stream is not None, resident=kept)
+        content = readers.batch(parts, pin=stream is not None, resident=kept)
         ids = patient_ids([row.patient_key for row in rows])
         batch = Batch(step=step, rows=rows, content=content, ids=ids, compiled=self.compiled)
         if stream is None:
