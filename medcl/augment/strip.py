@@ -261,8 +261,8 @@ def strip_of(
         for start, (x, y, z) in zip(starts, shapes, strict=True)
     ]
     joined = torch.from_numpy(_joined(measured, np.dtype(dtype)))
-    valid = _joined_validity(validity, shapes)
-    return _of(lattices, boxes, rows, joined, valid, channels)
+    known = _joined_validity(validity, shapes)
+    return _of(lattices, boxes, rows, joined, known, channels)
 
 
 def strip_within(lattices: Sequence[Lattice], places: Places, *, channels: int) -> Strip:

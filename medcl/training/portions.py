@@ -106,8 +106,9 @@ class Portion:
 
     def record(self, stream: torch.cuda.Stream) -> None:
         """Keep its memory on a GPU until a stream has used it."""
-        for part in (*self.strips, *self.numbers):
-            part.record(stream)
+        for strip, numbers in zip(self.strips, self.numbers, strict=True):
+            strip.record(stream)
+            numbers.record(stream)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

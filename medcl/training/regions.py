@@ -74,6 +74,7 @@ class Regions:
 
 def part_of(memory: SharedMemory, number: int, num_bytes: int) -> Bytes:
     """Return one of the parts of a piece of shared memory."""
+    assert memory.buf is not None
     return np.frombuffer(memory.buf, np.uint8, num_bytes, number * num_bytes)
 
 

@@ -12,6 +12,8 @@ from medcl.errors import CorruptionError, InputError, PolicyError
 from medcl.store.store import Store
 from medcl.store.viewing import source_of
 from medcl.training.batches import BatchReader
+from medcl.training.portions import Readers, Reading
+from medcl.training.regions import Regions
 from medcl.training.sampler import PatientSampler
 from tests.training.conftest import accept
 
@@ -194,3 +196,36 @@ def test_masks_and_coarse_views_come_out_of_kept_volumes_alike(tmp_path, policy)
         assert one[0][0].std() > 0
         for first, second in zip(one, kept, strict=True):
             assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_voxels_left_in_shared_memory_are_found_there_and_what_does_not_fit_is_sent(store, policy):
+    reading = Reading(store=store, policy=policy, seed=3)
+    rows = store.rows()[:2]
+    portion = reading.portion(rows, 0)
+    regions = Regions(reading.num_bytes(rows, 0), 2)
+    try:
+        region = regions.part(1)
+        left = portion.left_in(region)
+        assert all(len(strip.voxels) == 0 for strip in left.strips)
+        found = left.found_in(region)
+        for one, other in zip(portion.strips, found.strips, strict=True):
+            assert torch.equal(one.voxels, other.voxels)
+        assert portion.left_in(region[:100]) is portion
+        del found, region, one, other
+    finally:
+        regions.close()
+
+
+def test_processes_send_no_voxels(store, policy):
+    reading = Reading(store=store, policy=policy, seed=3)
+    rows = store.rows()[:4]
+    readers = Readers(reading, kind="processes", workers=2, example=rows, batches=1)
+    try:
+        parts = readers.submit(rows, 0)
+        assert all(len(part.result().spans) == 2 for part, _ in parts)
+        assert readers.submit(rows, 1)[0][1] is None  # all regions are taken until `batch`
+        readers.batch(parts, pin=False)
+        assert readers.submit(rows, 2)[0][1] is not None
+    finally:
+        readers.close()
+        readers.release()
