@@ -107,7 +107,7 @@ def scene_of(policy: Policy, case: Case, anatomy: Anatomy) -> Scene:
 def _middle(anatomy: Anatomy, policy: Policy, size: np.ndarray) -> np.ndarray:
     """Return the voxel around which there is most tissue; that of the lesion if there is one."""
     if anatomy.lesion is not None and anatomy.lesion.any():
-        return np.argwhere(anatomy.lesion).mean(axis=0).round().astype(int)
+        return np.asarray(np.argwhere(anatomy.lesion).mean(axis=0).round().astype(int))
     telling = anatomy.thin > 1 if policy.modality == "CT" else anatomy.body
     coarse = telling[::_STRIDE, ::_STRIDE, ::_STRIDE].astype(np.float32)
     width = np.maximum(size // _STRIDE, 1).tolist()

@@ -122,7 +122,7 @@ def _measured(control: _Control, scenes: Sequence[Scene], still: Sequence[Observ
 def _result(control: _Control, findings: Sequence[Finding]) -> ControlResult:
     told = [each for each in findings if not control.by or each.name.startswith(control.by)]
     failing = [each for each in told if each.status == "fail"]
-    shown = (failing or told or [None])[0]
+    shown = next(iter(failing or told), None)
     return ControlResult(
         name=control.name,
         must=control.must,
@@ -177,7 +177,7 @@ def _controls(modality: PolicyModality) -> list[_Control]:
 def _value_controls(modality: PolicyModality) -> list[_Control]:
     """Return changes of values that must fail, by what values of this modality mean."""
     if modality in {"MR_WEIGHTED", "OT"}:
-        by = ("ordering",)
+        by: tuple[str, ...] = ("ordering",)
         return [
             _Control("inverted", "fail", TaskProfile.CONTRAST_CLASS, _inverted, by),
             _Control("tones out of order", "fail", TaskProfile.CONTRAST_CLASS, _disordered, by),

@@ -1,5 +1,7 @@
 """Field of view and lesions: what a view shows, leaves out, or makes up."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from medcl.evaluation.observed import Mask, Observed
@@ -50,7 +52,7 @@ def _lesion(observed: Observed, lesion: Mask) -> dict[str, float]:
     }
 
 
-def lesion_pair(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
+def lesion_pair(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     """Return whether both views of a pair show a lesion, and whether only one does.
 
     Args:

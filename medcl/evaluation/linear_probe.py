@@ -12,7 +12,7 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 Features = Float[np.ndarray, "... F"]
 Values = np.ndarray
@@ -83,7 +83,9 @@ def probe_group(features: Features, groups: Values, owners: Values, seed: int) -
     """
     kinds = np.unique(groups)
     told = np.zeros((len(groups), len(kinds)))
-    for train, test in _folds(owners):
+    # Groups are as frequent in every fold: else a fold's own mean would tell them, upside down.
+    folds = StratifiedGroupKFold(n_splits=min(_FOLDS, len(np.unique(owners))))
+    for train, test in folds.split(features, groups, groups=owners):
         scaled, unseen = _scaled(features[train], features[test])
         model = LogisticRegression(class_weight="balanced", max_iter=500)
         if len(np.unique(groups[train])) < 2:

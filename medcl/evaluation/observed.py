@@ -70,7 +70,7 @@ class Observed:
     @property
     def shown(self) -> Mask:
         """Where the view claims to be measured and truly lies in the volume."""
-        return self.mask & self.map.inside
+        return np.asarray(self.mask & self.map.inside)
 
     @property
     def voxel_mm3(self) -> float:

@@ -164,7 +164,7 @@ def _tissues() -> Iterator[Quantity]:
     for name, (passes, fails) in DRIFT_HU.items():
         yield Quantity(
             f"hu_drift_{name}",
-            f"{name} moved by",
+            f"median of {name} moved by",
             "HU",
             "zero",
             passes,
@@ -172,15 +172,14 @@ def _tissues() -> Iterator[Quantity]:
             Flag.HU_CALIBRATION,
             has_gap=True,
         )
-        for middle in ("median", "mean"):
-            yield Quantity(
-                f"hu_{middle}_{name}",
-                f"{middle} of {name} moved by",
-                "HU",
-                "zero",
-                passes,
-                _NEVER,
-            )
+        yield Quantity(
+            f"hu_mean_{name}",
+            f"mean of {name} moved by",
+            "HU",
+            "zero",
+            passes,
+            _NEVER,
+        )
         for end, words in (("p05", "5th percentile"), ("p95", "95th percentile")):
             yield Quantity(
                 f"hu_{end}_{name}",

@@ -83,10 +83,16 @@ class SafetyReport:
 
     def to_json(self) -> dict[str, object]:
         """Return plain dictionaries, lists, text and numbers."""
+        declared = [asdict(each) | {"is_enclosed": each.is_enclosed} for each in self.declared]
         return {
             **asdict(self),
             "controls": dict(self.controls),
-            "breaches": [asdict(each) for each in self.breaches],
+            "control_results": [
+                asdict(each) | {"is_as_it_must": each.is_as_it_must}
+                for each in self.control_results
+            ],
+            "declared": declared,
+            "breaches": [each for each in declared if not each["is_enclosed"]],
             "is_void": self.is_void,
             "is_safe": self.is_safe,
         }

@@ -19,12 +19,10 @@ _EMPHYSEMA_HU = -950.0
 def tissue_drift(observed: Observed) -> dict[str, float]:
     """Return by how many HU tissues moved; empty for anything but CT.
 
-    Signed: view minus volume. ``hu_median``, ``hu_mean``, ``hu_p05`` and ``hu_p95`` are of the
+    Signed: view minus volume. ``hu_drift``, ``hu_mean``, ``hu_p05`` and ``hu_p95`` are of the
     median, the mean and the percentiles, far from borders, where there is no partial volume.
-    ``hu_drift`` is the smaller one of median and mean: a wrong calibration moves both, while
-    smoothing the skewed values of lung or spongy bone moves the median alone, and a few bright
-    voxels the mean alone. ``hu_thin`` is of the median of what includes small structures: it shows
-    what the spacing of the view draws together. ``_error`` is the standard error of the drift.
+    ``hu_thin`` is of the median of what includes small structures: it shows what the spacing of
+    the view draws together. ``_error`` is the standard error of the drift.
 
     Args:
         observed: The view.
@@ -40,9 +38,9 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
         view, truth = observed.grey[here], observed.truth[here]
         median = float(np.median(view) - np.median(truth))
         mean = float(view.mean() - truth.mean())
-        figures[f"hu_drift_{name}"] = min(median, mean, key=abs)
+        figures[f"hu_drift_{name}"] = median
         figures[f"hu_drift_{name}_error"] = _error(observed, here)
-        figures[f"hu_median_{name}"], figures[f"hu_mean_{name}"] = median, mean
+        figures[f"hu_mean_{name}"] = mean
         low, high = np.percentile(view, [5, 95]) - np.percentile(truth, [5, 95])
         figures[f"hu_p05_{name}"], figures[f"hu_p95_{name}"] = float(low), float(high)
         if name == "lung" and observed.low < _EMPHYSEMA_HU:

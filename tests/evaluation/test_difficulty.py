@@ -34,7 +34,7 @@ def test_views_that_are_the_same_are_trivial(store, policy_with):
 
 
 def test_views_of_noise_alone_cannot_be_learnt(store, policy_with):
-    found = measured(store, policy_with(Crop(), GaussianNoise(sd_hu=(1000.0, 1000.0))), 4)
+    found = measured(store, policy_with(Crop(), GaussianNoise(sd_hu=(1000.0, 1000.0))), 2)
     assert found.verdict == "unlearnable"
     assert found.trained.loss_position > 0.9
 
@@ -52,7 +52,8 @@ def test_views_that_differ_within_reason_are_workable_and_get_easier_by_training
 
 def test_the_same_seed_gives_the_same_figures(store, policy_with):
     policy = policy_with(Crop(min_overlap=0.6), Rotation(max_degrees=10.0))
-    assert measured(store, policy, 2) == measured(store, policy, 2)
+    rows = store.rows()[:8]
+    assert measured(store, policy, 1, rows) == measured(store, policy, 1, rows)
 
 
 def test_nobody_is_matched_who_was_trained_on(store, policy_with, monkeypatch):

@@ -21,6 +21,8 @@ from medcl.augment.gibbs import Gibbs
 from medcl.augment.grid import ViewGrid
 from medcl.augment.kernel_change import KernelChange
 from medcl.augment.low_resolution import LowResolution
+from medcl.augment.monai_adapter import Monai
+from medcl.augment.monai_affine import MonaiAffine
 from medcl.augment.monotone_map import MonotoneMap
 from medcl.augment.motion import Motion
 from medcl.augment.noise import GaussianNoise, RicianNoise
@@ -80,6 +82,8 @@ EXAMPLES = {
     "window_jitter": (WindowJitter(), "CT"),
     "partial_fov": (PartialFov(length_fraction=(0.0, 0.25), lateral_mm=(0.0, 10.0)), "CT"),
     "cutout": (Cutout(fraction=(0.0, 0.05)), "CT"),
+    "monai_affine": (MonaiAffine(max_degrees=8.0, zoom=(0.98, 1.02)), "CT"),
+    "monai": (Monai(transform="gaussian_noise", amount=(0.0, 15.0), unit="HU"), "CT"),
 }
 
 

@@ -83,6 +83,10 @@ def test_a_report_is_plain_json_without_nan(default_audit):
     assert content["controls"]["folded"] is True
     assert content["task"] == "generic"
     assert "suv_gain" in content["not_measured"]
+    assert content["control_results"][0]["is_as_it_must"] is True
+    assert {each["transform"] for each in content["declared"]} >= {"rotation", "gaussian_noise"}
+    assert all(each["is_enclosed"] for each in content["declared"])
+    assert content["breaches"] == []
 
 
 def test_no_failure_in_many_pairs_bounds_the_rate_of_failures(default_audit):

@@ -58,7 +58,10 @@ def test_the_curves_are_in_mlflow_with_labels_as_steps(site):
             "SELECT DISTINCT step FROM metrics WHERE key = 'label_efficiency/auc_mean'"
         )
         assert {step for (step,) in rows} == {4, 8}
-        arms = database.execute("SELECT count(*) FROM tags WHERE key = 'medcl.arm'").fetchone()
+        arms = database.execute(
+            "SELECT count(*) FROM tags JOIN runs USING (run_uuid)"
+            " WHERE key = 'medcl.arm' AND lifecycle_stage = 'active'"
+        ).fetchone()
     assert arms == (3,)
 
 
