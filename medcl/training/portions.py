@@ -29,7 +29,7 @@ from medcl.runtime.memory import keep_freed_memory
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import read_boxes, read_lesions, source_of
-from medcl.training.regions import Bytes, Regions, part_of
+from medcl.training.regions import Bytes, Regions, part_of, touch
 from medcl.training.resident import Resident
 
 NUM_GLOBAL_VIEWS = 2
@@ -317,6 +317,7 @@ def _begin(reading: Reading, memory: tuple[str, int] | None) -> None:
     if memory is not None:
         name, num_bytes = memory
         _memories[:] = [(SharedMemory(name), num_bytes)]
+        touch(_memories[0][0])
 
 
 def _portion(rows: Sequence[VolumeRow], step: int, region: int | None) -> Portion:

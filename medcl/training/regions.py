@@ -12,6 +12,8 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from jaxtyping import UInt8
 
+_PAGE = 4096
+
 Bytes = UInt8[np.ndarray, "N"]
 
 
@@ -35,11 +37,12 @@ class Regions:
         Raises:
             OSError: There is not so much shared memory.
         """
-        self.num_bytes = -(-num_bytes // 4096) * 4096
+        self.num_bytes = -(-num_bytes // _PAGE) * _PAGE
         self._memory = SharedMemory(create=True, size=self.num_bytes * count)
         self._free: SimpleQueue[int] = SimpleQueue()
         try:
             _reserve(self._memory)
+            touch(self._memory)
         except OSError:
             self.close()
             raise
@@ -76,6 +79,12 @@ def part_of(memory: SharedMemory, number: int, num_bytes: int) -> Bytes:
     """Return one of the parts of a piece of shared memory."""
     assert memory.buf is not None
     return np.frombuffer(memory.buf, np.uint8, num_bytes, number * num_bytes)
+
+
+def touch(memory: SharedMemory) -> None:
+    """Look at every page once, so that none has to be mapped when voxels are waited for."""
+    assert memory.buf is not None
+    np.frombuffer(memory.buf, np.uint8)[::_PAGE].max()
 
 
 def _reserve(memory: SharedMemory) -> None:
