@@ -15,14 +15,8 @@ from medcl.methods.pairing import patient_ids
 from medcl.shapes import PatientIds, SmallViews, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.training.portions import (
-    NUM_GLOBAL_VIEWS,
-    Part,
-    Portion,
-    ReaderKind,
-    Readers,
-    Reading,
-)
+from medcl.training.portions import NUM_GLOBAL_VIEWS, Portion, Reading
+from medcl.training.readers import Part, ReaderKind, Readers
 from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
 

@@ -12,7 +12,8 @@ from medcl.errors import CorruptionError, InputError, PolicyError
 from medcl.store.store import Store
 from medcl.store.viewing import source_of
 from medcl.training.batches import BatchReader
-from medcl.training.portions import Readers, Reading
+from medcl.training.portions import Reading
+from medcl.training.readers import Readers
 from medcl.training.regions import Regions
 from medcl.training.sampler import PatientSampler
 from tests.training.conftest import accept
