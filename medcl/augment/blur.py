@@ -57,8 +57,7 @@ class Blur:
         self, views: Views, parameters: Mapping[str, torch.Tensor], setting: Setting
     ) -> Views:
         """Return blurred views."""
-        spacing = torch.tensor(setting.spacing_mm, device=views.device)
-        sigmas = parameters["sigma_mm"] / spacing
+        sigmas = torch.cat([parameters["sigma_mm"] / step for step in setting.spacing_mm], dim=1)
         x, y, z = (math.ceil(RADII * self.sigma_mm[1] / step) for step in setting.spacing_mm)
         averaged = partial(
             smooth,

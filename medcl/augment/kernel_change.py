@@ -1,5 +1,6 @@
 """Reconstruction kernel: the same raw data, made sharper or softer."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +9,7 @@ import torch
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
-from medcl.augment.taps import among_measured, smooth
+from medcl.augment.taps import RADII, among_measured, smooth
 from medcl.augment.transform import Parameters, Setting, per_view, require_common, require_range
 from medcl.shapes import Views
 
@@ -60,11 +61,13 @@ class KernelChange:
     ) -> Views:
         """Return views plus a part of their detail."""
         x_mm, y_mm, _ = setting.spacing_mm
-        sigmas = torch.tensor([_SPLIT_MM / x_mm, _SPLIT_MM / y_mm, 0.0], device=views.device)
+        widths = (_SPLIT_MM / x_mm, _SPLIT_MM / y_mm, 0.0)
+        x, y, z = (math.ceil(RADII * width) for width in widths)
+        sigmas = torch.cat([views.new_full((len(views), 1), width) for width in widths], dim=1)
         low = among_measured(
             views,
             setting.measured,
-            lambda each: smooth(each, sigmas.expand(len(views), 3), beyond="replicate"),
+            lambda each: smooth(each, sigmas, beyond="replicate", radii=(x, y, z)),
         )
         gain = per_view(parameters["high_band_gain"])
         added = (views - low) * (gain - 1.0)

@@ -7,7 +7,7 @@ import numpy as np
 from medcl.augment.taps import RADII
 from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box, box_around
-from medcl.shapes import Affine
+from medcl.shapes import Affine, Points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +53,23 @@ class Lattice:
             and bool(np.abs(self.matrix[:3, :3]).sum() == 3)
         )
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether the whole view lies among the centres of the source's voxels."""
+        if self.warp is not None:
+            return False
+        points, last = self._corners(), np.asarray(self.source_shape) - 1.0
+        return bool((points >= 0.0).all() and (points <= last).all())
+
+    def _corners(self) -> Points:
+        """Return the source coordinates of the view's eight corners."""
+        x, y, z = (size - 1 for size in self.view_shape)
+        ends = np.array([(a, b, c) for a in (0, x) for b in (0, y) for c in (0, z)], dtype=float)
+        return np.asarray(ends @ self.matrix[:3, :3].T + self.matrix[:3, 3])
+
     def box(self) -> Box:
         """Return the source voxels that sampling touches, at least one."""
-        ends = [(0, size - 1) for size in self.view_shape]
-        corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
-        points = corners @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+        points = self._corners()
         margin = np.ceil(np.asarray(self.prefilter) * RADII)
         if self.warp is not None:
             margin = margin + np.abs(self.matrix[:3, :3]) @ self.warp.reach_voxels

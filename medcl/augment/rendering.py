@@ -21,13 +21,12 @@ from medcl.augment.compiling import Compiled, let_vary
 from medcl.augment.contract import PolicyModality
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import Normalisation
+from medcl.augment.numbers import Columns, Numbers, parameters_of
+from medcl.augment.random_field import Words
 from medcl.augment.sampling import Samplings
 from medcl.augment.transform import Setting
 from medcl.augment.trilinear import trilinear
 from medcl.shapes import ViewMask, Views
-
-Batched = Mapping[str, torch.Tensor]
-"""Parameters of one transform, a row per view."""
 
 FILL: Mapping[PolicyModality, float] = {
     "CT": -1024.0,
@@ -58,33 +57,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One transform of values and its place in the policy."""
+    """One transform of values, its place in the policy, and where it finds its parameters."""
 
     transform: ValueTransform
     stream: int
+    columns: Columns
 
 
 Run = tuple[Link, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Numbers:
-    """What differs from view to view, on the device.
-
-    Attributes:
-        low: Low end of each volume's range.
-        high: High end of each volume's range.
-        seeds: Of each view's noise.
-        words: The same on the device.
-        parameters: What was drawn, by stream; a stream is missing where nothing was drawn for
-            any view.
-    """
-
-    low: torch.Tensor
-    high: torch.Tensor
-    seeds: tuple[int, ...]
-    words: torch.Tensor
-    parameters: Mapping[int, Batched]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,34 +84,38 @@ class Pass:
     def open(
         self,
         given: Samplings,
-        low: torch.Tensor,
-        high: torch.Tensor,
-        seeds: torch.Tensor,
-        parameters: Sequence[Batched],
+        table: torch.Tensor,
+        words: Words,
     ) -> tuple[Views, ViewMask]:
         """Return sampled values after the run, and where they were measured."""
         look = self.look
         values, mask = trilinear(*given, view_shape=look.grid.size_voxels, channels=look.channels)
         values = torch.where(mask, values, FILL[look.modality])
-        values = look.window.begin(values, low, high)
-        return self.close(values, mask, seeds, parameters), mask
+        values = look.window.begin(values, table[:, 0], table[:, 1])
+        return self.close(values, mask, table, words), mask
 
     def close(
         self,
         values: Views,
         mask: ViewMask,
-        seeds: torch.Tensor,
-        parameters: Sequence[Batched],
+        table: torch.Tensor,
+        words: Words,
     ) -> Views:
         """Return values after the run."""
-        for link, batched in zip(self.run, parameters, strict=True):
-            setting = _setting(self.look, link, seeds)
-            values = link.transform.apply(values, batched, setting)
+        for link in self.run:
+            setting = _setting(self.look, link, words)
+            values = link.transform.apply(values, parameters_of(table, link.columns), setting)
         return torch.where(mask, self.look.window.finish(values), -1.0) if self.is_last else values
 
 
 def finished(
-    look: Look, links: Sequence[Link], given: Samplings, numbers: Numbers, *, compiled: bool
+    look: Look,
+    links: Sequence[Link],
+    given: Samplings,
+    numbers: Numbers,
+    *,
+    is_measured: bool,
+    compiled: bool,
 ) -> tuple[Views, ViewMask]:
     """Return views and their mask.
 
@@ -139,7 +123,9 @@ def finished(
         look: Of the policy.
         links: Transforms of values in order.
         given: What is sampled, and where.
-        numbers: What was drawn.
+        numbers: What was drawn, on the device.
+        is_measured: Whether every voxel of every view is known to be measured, so that nobody has
+            to look.
         compiled: Compile the kernels; else the same functions run as they are.
 
     Returns:
@@ -155,14 +141,15 @@ def finished(
     first, *others = _groups(links)
     one = Pass(look, first if compiled else _active(first, numbers), is_last=not others)
     opened = _kernel(one, "open", device) if compiled else one.open
-    values, mask = opened(given, numbers.low, numbers.high, numbers.words, _drawn(one.run, numbers))
+    values, mask = opened(given, numbers.table, numbers.words)
+    measured = None if is_measured else mask
     while others:
         (lone,), run, *others = others
-        values = _alone(look, lone, values, mask, numbers, compiled=compiled)
+        values = _alone(look, lone, values, measured, numbers, compiled=compiled)
         one = Pass(look, run if compiled else _active(run, numbers), is_last=not others)
         if one.run or one.is_last:
             closed = _kernel(one, "close", device) if compiled else one.close
-            values = closed(values, mask, numbers.words, _drawn(one.run, numbers))
+            values = closed(values, mask, numbers.table, numbers.words)
     return values, mask
 
 
@@ -184,36 +171,28 @@ def _groups(links: Sequence[Link]) -> list[Run]:
 
 
 def _active(run: Run, numbers: Numbers) -> Run:
-    return tuple(link for link in run if link.stream in numbers.parameters)
-
-
-def _drawn(run: Run, numbers: Numbers) -> tuple[dict[str, torch.Tensor], ...]:
-    """Return the parameters of a run; those that nobody drew change nothing."""
-    count = len(numbers.low)
-    found = []
-    for link in run:
-        if (batched := numbers.parameters.get(link.stream)) is None:
-            batched = {
-                key: torch.tensor([value] * count, device=numbers.low.device)
-                for key, value in link.transform.identity().items()
-            }
-        found.append(dict(batched))
-    return tuple(found)
+    return tuple(link for link in run if numbers.is_active(link.stream))
 
 
 def _alone(
-    look: Look, link: Link, values: Views, measured: ViewMask, numbers: Numbers, *, compiled: bool
+    look: Look,
+    link: Link,
+    values: Views,
+    measured: ViewMask | None,
+    numbers: Numbers,
+    *,
+    compiled: bool,
 ) -> Views:
-    if link.stream not in numbers.parameters:
+    if not numbers.is_active(link.stream):
         return values
-    setting = _setting(look, link, numbers.seeds, measured=measured, compiled=compiled)
-    return link.transform.apply(values, numbers.parameters[link.stream], setting)
+    setting = _setting(look, link, numbers.words, measured=measured, compiled=compiled)
+    return link.transform.apply(values, parameters_of(numbers.table, link.columns), setting)
 
 
 def _setting(
     look: Look,
     link: Link,
-    seeds: tuple[int, ...] | torch.Tensor,
+    seeds: Words,
     *,
     measured: ViewMask | None = None,
     compiled: bool = False,
@@ -232,5 +211,4 @@ def _setting(
 def _let_vary(given: Samplings, numbers: Numbers, device: str) -> None:
     let_vary(given[0], given[1])
     if device != "cpu":
-        let_vary(*given[2:], numbers.low, numbers.high, numbers.words)
-        let_vary(*(rows for batched in numbers.parameters.values() for rows in batched.values()))
+        let_vary(*given[2:], numbers.table, numbers.words)

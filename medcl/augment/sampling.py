@@ -1,5 +1,6 @@
 """Sampling: many boxes of voxels, one matrix each, one interpolation, on the device."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from jaxtyping import Float
 
 from medcl.augment.lattice import Lattice
 from medcl.augment.strip import Strip, strip_of
-from medcl.augment.taps import smooth
+from medcl.augment.taps import RADII, smooth
 from medcl.augment.trilinear import HALF, coordinates, trilinear
 from medcl.geometry.boxes import Box
 from medcl.shapes import ViewMask, Views
@@ -82,19 +83,22 @@ def _prefiltered(strip: Strip) -> Strip:
     device, shapes = strip.voxels.device, strip.shapes
     x, y, z = (max(shape[axis] for shape in shapes) for axis in range(3))
     padded = torch.zeros(len(shapes), strip.channels + 1, x, y, z, device=device)
-    start = 0
-    for row, shape in zip(padded, shapes, strict=True):
-        size = shape[0] * shape[1] * shape[2]
+    for row, shape, where in zip(padded, shapes, strip.where.tolist(), strict=True):
         inner = row[:, : shape[0], : shape[1], : shape[2]]
-        box = strip.voxels[strip.channels * start : strip.channels * (start + size)]
-        inner[:-1] = box.reshape(strip.channels, *shape)
+        start, valid_start, along_c, along_x, along_y = where[:5]
+        box = (strip.channels, *shape), (along_c, along_x, along_y, 1)
+        inner[:-1] = strip.voxels.as_strided(*box, start + strip.voxels.storage_offset())
         inner[-1] = 1.0
         if strip.valid is not None:
-            inner[-1] = strip.valid[start : start + size].reshape(shape)
-        start += size
+            first = valid_start + strip.valid.storage_offset()
+            inner[-1] = strip.valid.as_strided(shape, (along_x, along_y, 1), first)
     values, weights = padded[:, :-1], padded[:, -1:]
+    a, b, c = (math.ceil(RADII * width) for width in strip.sigmas.amax(dim=0).tolist())
     blurred = smooth(
-        torch.cat([values * weights, weights], dim=1), strip.sigmas.to(device), beyond="constant"
+        torch.cat([values * weights, weights], dim=1),
+        strip.sigmas.to(device, non_blocking=True),
+        beyond="constant",
+        radii=(a, b, c),
     )
     values = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6) * (weights > 0)
     rows = torch.arange(len(shapes), dtype=torch.int64, device=device)

@@ -10,13 +10,18 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Int64, Shaped
 
 from medcl.augment.lattice import Lattice
+from medcl.geometry.boxes import Box
 
 Layout = Int[torch.Tensor, "B 8"]
 """Per view: first voxel, first voxel of its validity, step from channel to channel, along x and
 along y, last index along x, y and z; int32 where that suffices, int64 otherwise."""
+
+
+Places = Sequence[tuple[int, tuple[int, int, int]]]
+"""Of volumes that lie one after the other: the first voxel of each, and its shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -33,7 +38,8 @@ class Strip:
             channel, x slowest.
         valid: True where voxels were measured, box after box; ``None`` if all were.
         channels: Of every view.
-        layout: Where each box is.
+        where: Where each box is; on the CPU.
+        layout: The same, on the device.
     """
 
     lattices: tuple[Lattice, ...]
@@ -44,7 +50,13 @@ class Strip:
     voxels: Shaped[torch.Tensor, "N"]
     valid: Bool[torch.Tensor, "M"] | None
     channels: int
+    where: Int64[np.ndarray, "B 8"]
     layout: Layout
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether every voxel of every view is known to be measured."""
+        return self.valid is None and all(lattice.is_inside for lattice in self.lattices)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Return how another process gets it: tables by value, voxels in shared memory."""
@@ -55,27 +67,29 @@ class Strip:
             self.voxels,
             self.valid,
             self.channels,
+            self.where,
             tuple(table.numpy() for table in tables),
         )
 
     def row(self, place: int) -> "Strip":
         """Return the strip of one view; nothing is copied."""
-        shape = self.shapes[place]
-        size = shape[0] * shape[1] * shape[2]
-        start, valid_start = (int(self.layout[place, column]) for column in (0, 1))
         here = slice(place, place + 1)
-        layout = self.layout[here].clone()
-        layout[:, :2] = 0
-        return Strip(
+        start, valid_start, along_c, along_x, along_y, *last = self.where[place].tolist()
+        size = last[0] * along_x + last[1] * along_y + last[2] + 1
+        length = (self.channels - 1) * along_c + size
+        where = self.where[here].copy()
+        where[:, :2] = 0
+        return replace(
+            self,
             lattices=self.lattices[here],
             shapes=self.shapes[here],
             matrix=self.matrix[here],
             ends=self.ends[here],
             sigmas=self.sigmas[here],
-            voxels=self.voxels[start : start + self.channels * size],
+            voxels=self.voxels[start : start + length],
             valid=None if self.valid is None else self.valid[valid_start : valid_start + size],
-            channels=self.channels,
-            layout=layout,
+            where=where,
+            layout=torch.from_numpy(where).to(self.layout),
         )
 
     @staticmethod
@@ -90,12 +104,12 @@ class Strip:
             return strips[0]
         dtypes = {strip.voxels.dtype for strip in strips}
         dtype = dtypes.pop() if len(dtypes) == 1 else torch.float32
-        layouts, start, valid_start = [], 0, 0
+        tables, start, valid_start = [], 0, 0
         for strip in strips:
-            layout = strip.layout.long()
-            layout[:, 0] += start
-            layout[:, 1] += valid_start
-            layouts.append(layout)
+            table = strip.where.copy()
+            table[:, 0] += start
+            table[:, 1] += valid_start
+            tables.append(table)
             start += len(strip.voxels)
             valid_start += len(strip.voxels) // strip.channels
         valid = None
@@ -107,17 +121,27 @@ class Strip:
                 for strip in strips
             ]
             valid = _concatenated(parts, torch.bool, pin=pin)
-        return Strip(
-            lattices=tuple(lattice for strip in strips for lattice in strip.lattices),
-            shapes=tuple(shape for strip in strips for shape in strip.shapes),
-            matrix=_concatenated([strip.matrix for strip in strips], torch.float32, pin=pin),
-            ends=_concatenated([strip.ends for strip in strips], torch.float32, pin=pin),
-            sigmas=torch.cat([strip.sigmas for strip in strips]),
-            voxels=_concatenated([strip.voxels for strip in strips], dtype, pin=pin),
-            valid=valid,
-            channels=strips[0].channels,
-            layout=_concatenated(layouts, _index_dtype(start), pin=pin),
-        )
+        voxels = _concatenated([strip.voxels for strip in strips], dtype, pin=pin)
+        return _with_tables(strips, np.concatenate(tables), voxels, valid, pin=pin)
+
+    @staticmethod
+    def inside(
+        strips: "Sequence[Strip]",
+        voxels: Shaped[torch.Tensor, "N"],
+        valid: Bool[torch.Tensor, "M"] | None,
+        *,
+        pin: bool,
+    ) -> "Strip":
+        """Return strips of `strip_within` as one, with the voxels that they lie in.
+
+        Args:
+            strips: At least one, of views of equal channels.
+            voxels: Whole volumes one after the other, on the device.
+            valid: Which of them were measured; ``None`` if all were.
+            pin: Put all else into memory from which a GPU copies while other work goes on.
+        """
+        where = np.concatenate([strip.where for strip in strips])
+        return _with_tables(strips, where, voxels, valid, pin=pin)
 
     def record(self, stream: torch.cuda.Stream) -> None:
         """Keep the strip's memory on a GPU until a stream has used it."""
@@ -141,12 +165,36 @@ class Strip:
         )
 
 
+def _with_tables(
+    strips: Sequence[Strip],
+    where: Int64[np.ndarray, "B 8"],
+    voxels: torch.Tensor,
+    valid: torch.Tensor | None,
+    *,
+    pin: bool,
+) -> Strip:
+    dtype = _index_dtype(len(voxels))
+    return Strip(
+        lattices=tuple(lattice for strip in strips for lattice in strip.lattices),
+        shapes=tuple(shape for strip in strips for shape in strip.shapes),
+        matrix=_concatenated([strip.matrix for strip in strips], torch.float32, pin=pin),
+        ends=_concatenated([strip.ends for strip in strips], torch.float32, pin=pin),
+        sigmas=torch.cat([strip.sigmas for strip in strips]),
+        voxels=voxels,
+        valid=valid,
+        channels=strips[0].channels,
+        where=where,
+        layout=_concatenated([torch.from_numpy(where)], dtype, pin=pin),
+    )
+
+
 def _received(
     lattices: tuple[Lattice, ...],
     shapes: tuple[tuple[int, int, int], ...],
     voxels: torch.Tensor,
     valid: torch.Tensor | None,
     channels: int,
+    where: np.ndarray,
     tables: tuple[np.ndarray, ...],
 ) -> Strip:
     matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in tables)
@@ -159,6 +207,7 @@ def _received(
         voxels=voxels,
         valid=valid,
         channels=channels,
+        where=where,
         layout=layout,
     )
 
@@ -206,26 +255,61 @@ def strip_of(
         values if valid is None else np.where(valid, values, values.dtype.type(0))
         for values, valid in zip(voxels, validity, strict=True)
     ]
-    starts = np.cumsum([0, *sizes])[:-1]
+    starts = np.cumsum([0, *sizes])[:-1].tolist()
     rows = [
         (channels * start, start, x * y * z, y * z, z, x - 1, y - 1, z - 1)
         for start, (x, y, z) in zip(starts, shapes, strict=True)
     ]
+    joined = torch.from_numpy(_joined(measured, np.dtype(dtype)))
+    known = _joined_validity(validity, shapes)
+    return _of(lattices, boxes, rows, joined, known, channels)
+
+
+def strip_within(lattices: Sequence[Lattice], places: Places, *, channels: int) -> Strip:
+    """Return boxes of volumes that lie whole on a device, one after the other, without voxels.
+
+    Args:
+        lattices: Where each view lies.
+        places: Of the volume of each view.
+        channels: Of every volume.
+
+    Returns:
+        The strip; `Strip.inside` gives it its voxels.
+    """
+    boxes = [lattice.box() for lattice in lattices]
+    rows = []
+    for box, (start, (x, y, z)) in zip(boxes, places, strict=True):
+        first = start + (box.lower[0] * y + box.lower[1]) * z + box.lower[2]
+        a, b, c = box.shape
+        rows.append((first, first, x * y * z, y * z, z, a - 1, b - 1, c - 1))
+    return _of(lattices, boxes, rows, torch.empty(0, dtype=torch.int16), None, channels)
+
+
+def _of(
+    lattices: Sequence[Lattice],
+    boxes: Sequence[Box],
+    rows: Sequence[tuple[int, ...]],
+    voxels: torch.Tensor,
+    valid: torch.Tensor | None,
+    channels: int,
+) -> Strip:
     lower = np.array([box.lower for box in boxes], dtype=float)
     last = np.array([lattice.source_shape for lattice in lattices], dtype=float) - 1.0
     matrices = np.stack([lattice.matrix[:3] for lattice in lattices])
     matrices[:, :, 3] -= lower
     ends = np.stack([-lower, last - lower], axis=1)
+    where = np.array(rows, dtype=np.int64)
     return Strip(
         lattices=tuple(lattices),
-        shapes=tuple(shapes),
+        shapes=tuple(box.shape for box in boxes),
         matrix=torch.from_numpy(matrices.astype(np.float32)),
         ends=torch.from_numpy(ends.astype(np.float32)),
         sigmas=torch.tensor([lattice.prefilter for lattice in lattices]),
-        voxels=torch.from_numpy(_joined(measured, np.dtype(dtype))),
-        valid=_joined_validity(validity, shapes),
+        voxels=voxels,
+        valid=valid,
         channels=channels,
-        layout=torch.tensor(rows, dtype=_index_dtype(channels * sum(sizes))),
+        where=where,
+        layout=torch.from_numpy(where).to(_index_dtype(len(voxels))),
     )
 
 

@@ -13,10 +13,10 @@ from medcl.augment.drawing import Address, draw_global, draw_local
 from medcl.augment.grid import ViewGrid
 from medcl.augment.lattice import Lattice
 from medcl.augment.normalisation import Normalisation
+from medcl.augment.numbers import Numbers, columns_of, parameters_of, tabled
 from medcl.augment.policy import Policy
 from medcl.augment.pose import Pose, centre_pose
-from medcl.augment.random_field import seed_words
-from medcl.augment.rendering import Link, Look, Numbers, finished
+from medcl.augment.rendering import Link, Look, finished
 from medcl.augment.sampling import sample_labels, samplings
 from medcl.augment.source import Source
 from medcl.augment.strip import Strip, strip_of
@@ -225,6 +225,7 @@ def render(
     validity: Sequence[np.ndarray | None] | None = None,
     lesions: Sequence[np.ndarray | None] | None = None,
     *,
+    numbers: Numbers | None = None,
     device: torch.device | str = "cpu",
     compiled: bool = False,
 ) -> tuple[Views, ViewMask]:
@@ -244,6 +245,8 @@ def render(
         lesions: Per view, True where these voxels are lesions, shape ``(x, y, z)``, or ``None``
             where nobody marked them, so that they may be anywhere; ``None`` for all views alike
             where no lesions are known at all.
+        numbers: What `numbers_of` returns for these views, if somebody asked already; best on the
+            device.
         device: Where to compute.
         compiled: Compile the kernels at their first use, which takes half a minute once and is
             faster from then on; the same views within rounding.
@@ -260,77 +263,79 @@ def render(
     if not isinstance(voxels, Strip):
         known = [None] * len(voxels) if validity is None else list(validity)
         voxels = strip_of(drawn.lattices, voxels, known)
-    if device.type != "cpu":
-        return _rendered(drawn, voxels, lesions, device, compiled=compiled)
+    if numbers is None:
+        numbers = numbers_of(drawn)
+    numbers = numbers.to(device)
     count = len(drawn.sources)
-    if count == 1:
-        return _rendered(drawn, voxels, lesions, device, compiled=compiled)
+    if device.type != "cpu" or count == 1:
+        return _rendered(drawn, voxels, numbers, lesions, device, compiled=compiled)
     made = []
     for place in range(count):
         marked = None if lesions is None else lesions[place : place + 1]
         one, row = drawn.row(place), voxels.row(place)
-        made.append(_rendered(one, row, marked, device, compiled=compiled))
+        made.append(_rendered(one, row, numbers.row(place), marked, device, compiled=compiled))
     return torch.cat([view for view, _ in made]), torch.cat([mask for _, mask in made])
 
 
 def _rendered(
     drawn: Drawn,
     strip: Strip,
+    numbers: Numbers,
     lesions: Sequence[np.ndarray | None] | None,
     device: torch.device,
     *,
     compiled: bool,
 ) -> tuple[Views, ViewMask]:
     look = Look(drawn.grid, drawn.modality, drawn.window, strip.channels)
-    links = [
-        Link(transform, stream)
-        for stream, transform in enumerate(drawn.intensities.values())
-        if not isinstance(transform, OcclusionTransform)
-    ]
-    given, numbers = samplings(strip, device=device), numbers_of(drawn, device)
-    values, mask = finished(look, links, given, numbers, compiled=compiled)
-    seen = _seen(drawn, mask, None if lesions is None else _lesions(drawn, lesions, device))
+    values, mask = finished(
+        look,
+        links_of(drawn),
+        samplings(strip, device=device),
+        numbers,
+        is_measured=strip.is_measured,
+        compiled=compiled,
+    )
+    marked = None if lesions is None else _lesions(drawn, lesions, device)
+    seen = _seen(drawn, mask, numbers, marked)
     return values if seen is mask else torch.where(seen, values, -1.0), seen
 
 
-def numbers_of(drawn: Drawn, device: torch.device) -> Numbers:
-    low = torch.tensor([source.low for source in drawn.sources], device=device)
-    high = torch.tensor([source.high for source in drawn.sources], device=device)
-    words = seed_words(drawn.seeds).to(device)
-    found = {stream: _batched(drawn, name, device) for stream, name in enumerate(drawn.intensities)}
-    parameters = {stream: batched for stream, batched in found.items() if batched is not None}
-    return Numbers(low=low, high=high, seeds=drawn.seeds, words=words, parameters=parameters)
+def links_of(drawn: Drawn) -> list[Link]:
+    """Return the transforms of values with their places in the policy."""
+    transforms = tuple(drawn.intensities.values())
+    return [
+        Link(transform, stream, columns)
+        for stream, (transform, columns) in enumerate(
+            zip(transforms, columns_of(transforms), strict=True)
+        )
+        if not isinstance(transform, OcclusionTransform)
+    ]
 
 
-def _seen(drawn: Drawn, measured: ViewMask, lesions: ViewMask | None) -> ViewMask:
+def numbers_of(drawn: Drawn) -> Numbers:
+    """Return what differs from view to view, as tables on the CPU."""
+    ranges = [(source.low, source.high) for source in drawn.sources]
+    return tabled(ranges, drawn.intensities, drawn.parameters, drawn.seeds)
+
+
+def _seen(drawn: Drawn, measured: ViewMask, numbers: Numbers, lesions: ViewMask | None) -> ViewMask:
     """Return what is measured and not occluded."""
     mask = measured
-    for stream, (name, transform) in enumerate(drawn.intensities.items()):
-        parameters = _batched(drawn, name, mask.device)
-        if parameters is None or not isinstance(transform, OcclusionTransform):
-            continue
-        mask = transform.seen(mask, parameters, _setting(drawn, stream, measured, lesions))
+    transforms = tuple(drawn.intensities.values())
+    columns = columns_of(transforms)
+    for stream, transform in enumerate(transforms):
+        if isinstance(transform, OcclusionTransform) and numbers.is_active(stream):
+            setting = Setting(
+                spacing_mm=drawn.grid.spacing_mm,
+                seeds=numbers.words,
+                stream=stream,
+                modality=drawn.modality,
+                window=drawn.window,
+                measured=measured,
+                lesions=lesions,
+            )
+            mask = transform.seen(mask, parameters_of(numbers.table, columns[stream]), setting)
     return mask
-
-
-def _batched(drawn: Drawn, name: str, device: torch.device) -> Mapping[str, torch.Tensor] | None:
-    """Return the parameters of a transform, a row per view; ``None`` where it changes none."""
-    rows = [parameters[name] for parameters in drawn.parameters]
-    if all(row == drawn.intensities[name].identity() for row in rows):
-        return None
-    return {key: torch.tensor([row[key] for row in rows], device=device) for key in rows[0]}
-
-
-def _setting(drawn: Drawn, stream: int, measured: ViewMask, lesions: ViewMask | None) -> Setting:
-    return Setting(
-        spacing_mm=drawn.grid.spacing_mm,
-        seeds=drawn.seeds,
-        stream=stream,
-        modality=drawn.modality,
-        window=drawn.window,
-        measured=measured,
-        lesions=lesions,
-    )
 
 
 def _lesions(drawn: Drawn, lesions: Sequence[np.ndarray | None], device: torch.device) -> ViewMask:

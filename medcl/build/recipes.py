@@ -33,6 +33,7 @@ def machine_of(settings: TrainingMachineConfig) -> Machine:
         readers=settings.readers,
         compiling=settings.compile,
         prefetch_steps=settings.prefetch_steps,
+        device_cache_gib=settings.device_cache_gib,
         checkpoint_every_steps=settings.checkpoint_every_steps,
         checkpoint_every_s=settings.checkpoint_every_s,
         report_every_steps=settings.log_every_steps,

@@ -40,6 +40,8 @@ class TrainingMachineConfig(Section):
     are the same within rounding"""
     prefetch_steps: Annotated[int, Field(ge=1, le=64)] = 2
     """Batches read ahead"""
+    device_cache_gib: Annotated[float, Field(ge=0, le=4096)] = 0.0
+    """Memory of the device in which the whole cohort is kept, if it fits; views are the same"""
     checkpoint_every_steps: Count = 1000
     """Steps between checkpoints"""
     checkpoint_every_s: Positive = 600.0

@@ -15,14 +15,9 @@ from medcl.methods.pairing import patient_ids
 from medcl.shapes import PatientIds, SmallViews, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.training.portions import (
-    NUM_GLOBAL_VIEWS,
-    Portion,
-    ReaderKind,
-    Readers,
-    Reading,
-    joined,
-)
+from medcl.training.portions import NUM_GLOBAL_VIEWS, Portion, Reading
+from medcl.training.readers import Part, ReaderKind, Readers
+from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
 
 __all__ = ["NUM_GLOBAL_VIEWS", "Batch", "BatchReader"]
@@ -36,6 +31,7 @@ class Batch:
         step: Steps taken before.
         rows: Volumes of distinct patients.
         content: Their views, drawn and read.
+        ids: Of their patients.
         compiled: Whether the kernels that make views are compiled.
         arrived: Tells when the content is on the GPU; ``None`` for the CPU.
     """
@@ -43,6 +39,7 @@ class Batch:
     step: int
     rows: list[VolumeRow]
     content: Portion
+    ids: PatientIds
     compiled: bool = False
     arrived: torch.cuda.Event | None = None
 
@@ -53,12 +50,11 @@ class Batch:
         if self.arrived is not None:
             stream = torch.cuda.current_stream(device)
             stream.wait_event(self.arrived)
-            for strip in self.content.strips:
-                strip.record(stream)
+            self.content.record(stream)
+            self.ids.record_stream(stream)
         count = len(self.content.drawn)
         first, second, *local = (self._render(view, device) for view in range(count))
-        ids = patient_ids([row.patient_key for row in self.rows])
-        return first, second, ids.to(device), *local
+        return first, second, self.ids.to(device), *local
 
     def _render(self, view: int, device: torch.device) -> Views:
         lesions = self.content.lesions
@@ -68,6 +64,7 @@ class Batch:
             lesions=None
             if lesions is None
             else [None if each is None else each[view] for each in lesions],
+            numbers=self.content.numbers[view],
             device=device,
             compiled=self.compiled,
         )
@@ -94,6 +91,7 @@ class BatchReader:
         device: Where batches will be rendered; a GPU gets their voxels ahead of the step.
         kind: Who reads.
         compiled: Whether the kernels that make views are compiled.
+        cache_gib: Memory of the device in which the cohort is kept if it fits; 0 keeps nothing.
     """
 
     store: Store
@@ -108,6 +106,7 @@ class BatchReader:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     kind: ReaderKind = "threads"
     compiled: bool = False
+    cache_gib: float = 0.0
 
     @contextmanager
     def batches(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
@@ -120,20 +119,35 @@ class BatchReader:
         Yields:
             Batches in the order of steps.
         """
+        kept = resident(
+            self.store,
+            self.sampler.volumes,
+            device=self.device,
+            limit_gib=self.cache_gib,
+            workers=self.workers,
+        )
         reading = Reading(
             store=self.store,
             policy=self.policy,
             seed=self.seed,
             lesion_set=self.lesion_set,
             lesions=self.lesions,
+            starts=None if kept is None else kept.starts,
         )
-        readers = Readers(reading, kind=self.kind, workers=self.workers)
+        readers = Readers(
+            reading,
+            kind=self.kind,
+            workers=self.workers,
+            example=self.sampler.batch(start)[self.rows],
+            batches=self.prefetch_steps + 2,
+        )
         joiner = ThreadPoolExecutor(self._joiners, thread_name_prefix="medcl-join")
         try:
-            yield self._in_order(readers, joiner, start, stop)
+            yield self._in_order(readers, joiner, kept, start, stop)
         finally:
             readers.close()
             joiner.shutdown(wait=True, cancel_futures=True)
+            readers.release()
 
     @property
     def _joiners(self) -> int:
@@ -141,7 +155,12 @@ class BatchReader:
         return min(4, self.prefetch_steps + 1) if self.device.type == "cuda" else 1
 
     def _in_order(
-        self, readers: Readers, joiner: ThreadPoolExecutor, start: int, stop: int
+        self,
+        readers: Readers,
+        joiner: ThreadPoolExecutor,
+        kept: Resident | None,
+        start: int,
+        stop: int,
     ) -> Iterator[Batch]:
         stream = _stream(self.device)
         ahead: deque[Future[Batch]] = deque()
@@ -150,24 +169,28 @@ class BatchReader:
                 coming = step + len(ahead)
                 rows = self.sampler.batch(coming)[self.rows]
                 parts = readers.submit(rows, coming)
-                ahead.append(joiner.submit(self._batch, coming, rows, parts, stream))
+                ahead.append(joiner.submit(self._batch, coming, rows, readers, parts, kept, stream))
             yield ahead.popleft().result()
 
     def _batch(
         self,
         step: int,
         rows: list[VolumeRow],
-        parts: "list[Future[Portion]]",
+        readers: Readers,
+        parts: list[Part],
+        kept: Resident | None,
         stream: torch.cuda.Stream | None,
     ) -> Batch:
-        content = joined([part.result() for part in parts], pin=stream is not None)
-        batch = Batch(step=step, rows=rows, content=content, compiled=self.compiled)
+        content = readers.batch(parts, pin=stream is not None, resident=kept)
+        ids = patient_ids([row.patient_key for row in rows])
+        batch = Batch(step=step, rows=rows, content=content, ids=ids, compiled=self.compiled)
         if stream is None:
             return batch
         with torch.cuda.stream(stream):
-            strips = tuple(strip.to(self.device) for strip in content.strips)
+            content = content.to(self.device)
+            ids = ids.pin_memory().to(self.device, non_blocking=True)
             arrived = stream.record_event()
-        return replace(batch, content=replace(content, strips=strips), arrived=arrived)
+        return replace(batch, content=content, ids=ids, arrived=arrived)
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream | None:

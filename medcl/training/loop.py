@@ -100,6 +100,7 @@ def pretrain(
         lesion_set=recipe.lesion_set,
         device=fabric.device,
         kind=machine.reader_kind(fabric.device.type),
+        cache_gib=machine.device_cache_gib,
         compiled=machine.compiles(fabric.device.type, voxels=_voxels(policy, recipe)),
     )
     saved = checkpoints.load_latest(checkpoint_folder(folder), device=torch.device("cpu"))

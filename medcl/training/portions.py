@@ -1,32 +1,32 @@
-"""Portions of a batch: some of its rows, drawn and read in one go, by a thread or a process.
+"""Portions of a batch: some of its rows, drawn and read in one go, by a thread or a process."""
 
-A process is worth its start where a GPU waits: decompressing holds Python's lock, and so does
-drawing, so that threads of one process read hardly faster than one of them.
-"""
-
-import multiprocessing
-import signal
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from medcl.augment import views
+from medcl.augment.lattice import Lattice
+from medcl.augment.numbers import Numbers
 from medcl.augment.policy import Policy
 from medcl.augment.source import Lesion
-from medcl.augment.strip import Strip, strip_of
+from medcl.augment.strip import Strip, strip_of, strip_within
 from medcl.augment.views import Drawn
+from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import read_boxes, read_lesions, source_of
+from medcl.training.regions import Bytes
+from medcl.training.resident import Resident
 
 NUM_GLOBAL_VIEWS = 2
 
-ReaderKind = Literal["threads", "processes"]
+
+Span = tuple[int, int, str]
+"""First byte, number of voxels, and NumPy name of their type."""
+
+_ALIGNED = 64
 
 LesionMaps = list[list[np.ndarray] | None]
 """Per row, where lesions are in each of its views; ``None`` if nobody marked them."""
@@ -39,12 +39,59 @@ class Portion:
     Attributes:
         drawn: Parameters of the first views, of the second ones, and of the local ones.
         strips: What each of these is sampled from.
+        numbers: The parameters as tables.
         lesions: Per row; ``None`` where no label set marks lesions.
+        spans: Where in a region of shared memory the voxels of each strip are, and their type;
+            empty where strips have their voxels with them.
     """
 
     drawn: tuple[Drawn, ...]
     strips: tuple[Strip, ...]
+    numbers: tuple[Numbers, ...]
     lesions: LesionMaps | None
+    spans: tuple[Span, ...] = ()
+
+    def left_in(self, region: Bytes) -> "Portion":
+        """Return the portion without its voxels, which were left in a region if they fit."""
+        spans, start = [], 0
+        for strip in self.strips:
+            voxels = strip.voxels.numpy()
+            end = start + voxels.nbytes
+            if end > len(region):
+                return self
+            region[start:end] = voxels.view(np.uint8)
+            spans.append((start, len(voxels), voxels.dtype.str))
+            start = -(-end // _ALIGNED) * _ALIGNED
+        nothing = torch.empty(0, dtype=torch.int16)
+        strips = tuple(replace(strip, voxels=nothing) for strip in self.strips)
+        return replace(self, strips=strips, spans=tuple(spans))
+
+    def found_in(self, region: Bytes) -> "Portion":
+        """Return the portion with the voxels that were left in a region; nothing is copied."""
+        if not self.spans:
+            return self
+        arrays = [
+            np.frombuffer(region.data, kind, count, start) for start, count, kind in self.spans
+        ]
+        strips = tuple(
+            replace(strip, voxels=torch.from_numpy(array))
+            for strip, array in zip(self.strips, arrays, strict=True)
+        )
+        return replace(self, strips=strips, spans=())
+
+    def to(self, device: torch.device) -> "Portion":
+        """Return the portion on a device; from pinned memory copies go on in the background."""
+        return replace(
+            self,
+            strips=tuple(strip.to(device) for strip in self.strips),
+            numbers=tuple(each.to(device) for each in self.numbers),
+        )
+
+    def record(self, stream: torch.cuda.Stream) -> None:
+        """Keep its memory on a GPU until a stream has used it."""
+        for strip, numbers in zip(self.strips, self.numbers, strict=True):
+            strip.record(stream)
+            numbers.record(stream)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -57,6 +104,7 @@ class Reading:
         seed: Of the views.
         lesion_set: Set of label maps that marks lesions, for views that keep off them.
         lesions: By key of the volume, points of each of its lesions, where they are known.
+        starts: By key, where volumes lie that need not be read, because the device has them all.
     """
 
     store: Store
@@ -64,26 +112,51 @@ class Reading:
     seed: int
     lesion_set: str | None = None
     lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
+    starts: Mapping[str, int] | None = None
 
     def portion(self, rows: Sequence[VolumeRow], step: int) -> Portion:
         """Return the views of some rows in one step, drawn and read."""
         drawn = self._drawn(rows, step)
         lattices = [each.lattices for each in drawn]
-        boxes = [[one.box() for one in row] for row in zip(*lattices, strict=True)]
-        contents = [
-            read_boxes(self.store, row.key, wanted) for row, wanted in zip(rows, boxes, strict=True)
-        ]
-        strips = [
-            strip_of(each, *zip(*(row[view] for row in contents), strict=True))
-            for view, each in enumerate(lattices)
-        ]
+        strips = self._strips(rows, lattices)
         lesions: LesionMaps | None = None
         if self.lesion_set is not None:
             lesions = [
                 read_lesions(self.store, self.lesion_set, row.key, wanted)
-                for row, wanted in zip(rows, boxes, strict=True)
+                for row, wanted in zip(rows, _boxes(lattices), strict=True)
             ]
-        return Portion(drawn=drawn, strips=tuple(strips), lesions=lesions)
+        return Portion(
+            drawn=drawn,
+            strips=strips,
+            numbers=tuple(views.numbers_of(each) for each in drawn),
+            lesions=lesions,
+        )
+
+    def num_bytes(self, rows: Sequence[VolumeRow], step: int) -> int:
+        """Return what the voxels of a portion take, without reading any."""
+        lattices = [each.lattices for each in self._drawn(rows, step)]
+        total = 0
+        for row, boxes in zip(rows, _boxes(lattices), strict=True):
+            is_whole = row.dtype == "int16" and row.coding.is_identity
+            each = row.num_channels * (2 if is_whole else 4)
+            total += each * sum(box.num_voxels for box in boxes) + _ALIGNED * len(boxes)
+        return total
+
+    def _strips(
+        self, rows: Sequence[VolumeRow], lattices: Sequence[Sequence[Lattice]]
+    ) -> tuple[Strip, ...]:
+        if self.starts is not None:
+            places = [(self.starts[row.key], row.shape) for row in rows]
+            channels = rows[0].num_channels
+            return tuple(strip_within(each, places, channels=channels) for each in lattices)
+        contents = [
+            read_boxes(self.store, row.key, wanted)
+            for row, wanted in zip(rows, _boxes(lattices), strict=True)
+        ]
+        return tuple(
+            strip_of(each, *zip(*(row[view] for row in contents), strict=True))
+            for view, each in enumerate(lattices)
+        )
 
     def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[Drawn, ...]:
         sources = [source_of(row, self.lesions) for row in rows]
@@ -99,61 +172,31 @@ class Reading:
         return tuple(drawn)
 
 
-class Readers:
-    """Threads or processes that read portions."""
-
-    def __init__(self, reading: Reading, *, kind: ReaderKind, workers: int) -> None:
-        """Start them.
-
-        Args:
-            reading: What they do.
-            kind: Threads, or processes that open the store for themselves.
-            workers: How many.
-        """
-        self._reading, self._kind, self._workers = reading, kind, workers
-        self._pool: Executor
-        if kind == "threads":
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="medcl-read")
-        else:
-            self._pool = ProcessPoolExecutor(
-                workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_begin,
-                initargs=(reading,),
-            )
-
-    def submit(self, rows: Sequence[VolumeRow], step: int) -> "list[Future[Portion]]":
-        """Return the portions of some rows of a step, as even as the readers are many."""
-        count = min(self._workers, len(rows))
-        ends = [len(rows) * number // count for number in range(count + 1)]
-        read = self._reading.portion if self._kind == "threads" else _portion
-        return [self._pool.submit(read, rows[first:last], step) for first, last in pairwise(ends)]
-
-    def close(self) -> None:
-        """End them; what has not begun is not read."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+def _boxes(lattices: Sequence[Sequence[Lattice]]) -> list[list[Box]]:
+    """Return the boxes of each row's views."""
+    return [[one.box() for one in row] for row in zip(*lattices, strict=True)]
 
 
-_readings: list[Reading] = []
+def joined(portions: Sequence[Portion], *, pin: bool, resident: Resident | None = None) -> Portion:
+    """Return portions as one, in memory from which a GPU can copy if asked.
 
-
-def _begin(reading: Reading) -> None:
-    """Prepare a reading process; the process that started it decides when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    _readings[:] = [reading]
-
-
-def _portion(rows: Sequence[VolumeRow], step: int) -> Portion:
-    return _readings[0].portion(rows, step)
-
-
-def joined(portions: Sequence[Portion], *, pin: bool) -> Portion:
-    """Return portions as one, in memory from which a GPU can copy if asked."""
+    Args:
+        portions: At least one.
+        pin: Whether it is asked.
+        resident: The volumes that they are cut from, where the device has them all.
+    """
     drawn = tuple(views.joined(each) for each in zip(*(one.drawn for one in portions), strict=True))
     strips = tuple(
-        Strip.joined(each, pin=pin) for each in zip(*(one.strips for one in portions), strict=True)
+        Strip.joined(each, pin=pin)
+        if resident is None
+        else Strip.inside(each, resident.voxels, resident.valid, pin=pin)
+        for each in zip(*(one.strips for one in portions), strict=True)
     )
+    numbers = tuple(
+        Numbers.joined(each) for each in zip(*(one.numbers for one in portions), strict=True)
+    )
+    if pin:
+        numbers = tuple(each.pinned() for each in numbers)
     marked = [one.lesions for one in portions]
     lesions = None if marked[0] is None else [maps for part in marked for maps in part or []]
-    return Portion(drawn=drawn, strips=strips, lesions=lesions)
+    return Portion(drawn=drawn, strips=strips, numbers=numbers, lesions=lesions)

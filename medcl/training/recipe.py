@@ -83,6 +83,7 @@ class Machine:
         compiling: Whether kernels that make views are compiled. ``auto`` is wherever that takes
             less time than it saves.
         prefetch_steps: Batches read ahead, at least 1.
+        device_cache_gib: Memory of the device in which the whole cohort is kept, if it fits.
         checkpoint_every_steps: Steps between checkpoints, at least 1.
         checkpoint_every_s: Seconds after which one is written whatever the step.
         report_every_steps: Steps between progress reports and lines in ``events.jsonl``.
@@ -96,6 +97,7 @@ class Machine:
     readers: Literal["auto", "threads", "processes"] = "auto"
     compiling: Literal["auto", "on", "off"] = "auto"
     prefetch_steps: int = 2
+    device_cache_gib: float = 0.0
     checkpoint_every_steps: int = 1000
     checkpoint_every_s: float = 600.0
     report_every_steps: int = 10

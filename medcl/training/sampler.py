@@ -48,6 +48,11 @@ class PatientSampler:
         self.batch_size = batch_size
         self.batches_per_epoch = self.num_patients // batch_size
 
+    @property
+    def volumes(self) -> list[VolumeRow]:
+        """Every volume that may stand in a batch."""
+        return [row for volumes in self._volumes for row in volumes]
+
     def batch(self, step: int) -> list[VolumeRow]:
         """Return the rows of one step.
 

@@ -36,7 +36,7 @@ from medcl.augment.grid import ViewGrid
 from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import PercentileWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rendering import Link, Look, finished
+from medcl.augment.rendering import Look, finished
 from medcl.augment.rotation import Rotation
 from medcl.augment.sampling import samplings
 from medcl.augment.source import Source
@@ -60,7 +60,7 @@ class Size:
     monai_views: int
 
 
-FULL = Size(192, 96, 96, 32, 128, 16, max(1, (os.cpu_count() or 2) - 2), 64, 96)
+FULL = Size(192, 96, 64, 32, 128, 12, max(1, (os.cpu_count() or 2) - 2), 64, 96)
 SMALL = Size(48, 32, 8, 4, 4, 2, 2, 8, 4)
 
 
@@ -192,16 +192,31 @@ class Bench:
         """Time the same with a blur in the middle: four kernels instead of one."""
         return self._kernel(everything(self.size.view))
 
+    def kernel_tiled(self) -> Result:
+        """Time `kernel` with views and voxels as two dimensions, so that tables are read once."""
+        from medcl.augment import compiling, rendering
+
+        kept = dict(compiling._OPTIONS)
+        compiling._OPTIONS.update({"triton.prefer_nd_tiling": True, "triton.max_tiles": 2})
+        rendering._kernel.cache_clear()
+        try:
+            return self.kernel()
+        finally:
+            compiling._OPTIONS.clear()
+            compiling._OPTIONS.update(kept)
+            rendering._kernel.cache_clear()
+
     def _kernel(self, policy: Policy) -> Result:
         drawn, strip = batch_of(policy, self.size, self.size.kernel_views)
         look = Look(drawn.grid, drawn.modality, drawn.window, strip.channels)
-        links = [Link(each, stream) for stream, each in enumerate(drawn.intensities.values())]
+        links = views.links_of(drawn)
         given = samplings(strip, device=self.device)
-        numbers = views.numbers_of(drawn, self.device)
+        numbers = views.numbers_of(drawn).to(self.device)
+        is_measured = strip.is_measured
         start = time.perf_counter()
 
         def made() -> tuple[torch.Tensor, torch.Tensor]:
-            return finished(look, links, given, numbers, compiled=True)
+            return finished(look, links, given, numbers, is_measured=is_measured, compiled=True)
 
         values, mask = made()
         wait(self.device)
@@ -213,6 +228,7 @@ class Bench:
         result = {
             "first_call_s": first_s,
             "views": count,
+            "all_measured": is_measured,
             "us_per_view": spent / count * 1e6,
             "views_per_s": count / spent,
             "mb_per_view": moved / count / 1e6,
@@ -247,13 +263,23 @@ class Bench:
     def render(self) -> Result:
         """Time `render` as training calls it, voxels on the device, Python included."""
         drawn, strip = batch_of(everything(self.size.view), self.size, self.size.kernel_views)
-        there = strip.to(self.device)
+        there, numbers = strip.to(self.device), views.numbers_of(drawn).to(self.device)
 
         def made() -> object:
-            return views.render(drawn, there, device=self.device, compiled=True)
+            return views.render(drawn, there, numbers=numbers, device=self.device, compiled=True)
 
         spent = seconds_each(made, self.device, least_s=self.least_s)
-        return {"views": len(drawn.sources), "views_per_s": len(drawn.sources) / spent}
+        wait(self.device)
+        start = time.perf_counter()
+        for _ in range(5):
+            made()
+        host_s = (time.perf_counter() - start) / 5
+        wait(self.device)
+        return {
+            "views": len(drawn.sources),
+            "views_per_s": len(drawn.sources) / spent,
+            "host_ms": host_s * 1e3,
+        }
 
     def agreement(self) -> Result:
         """Compare the same views made here compiled and on the CPU as they are."""
@@ -261,19 +287,24 @@ class Bench:
         here, mask = views.render(drawn, strip, device=self.device, compiled=True)
         plain, plain_mask = views.render(drawn, strip, device=self.device)
         cpu, cpu_mask = views.render(drawn, strip, device="cpu")
-        alone = [
-            views.render(drawn.row(n), strip.row(n), device=self.device, compiled=True)[0]
-            for n in range(4)
-        ]
         off = (here.cpu() - cpu).abs()
         return {
             "largest_difference_cpu": off.max().item(),
             "mean_difference_cpu": off.mean().item(),
             "largest_difference_eager": (here - plain).abs().max().item(),
             "masks_differ_at": int((mask.cpu() != cpu_mask).sum() + (mask != plain_mask).sum()),
-            "largest_difference_alone": (torch.cat(alone) - here).abs().max().item(),
             "range": [cpu.min().item(), cpu.max().item()],
         }
+
+    def alone(self) -> Result:
+        """Compare views made alone, by kernels of their own, with the same views in a batch."""
+        drawn, strip = batch_of(everything(self.size.view), self.size, 4)
+        here, _ = views.render(drawn, strip, device=self.device, compiled=True)
+        alone = [
+            views.render(drawn.row(n), strip.row(n), device=self.device, compiled=True)[0]
+            for n in range(4)
+        ]
+        return {"largest_difference": (torch.cat(alone) - here).abs().max().item()}
 
     def recompiles(self) -> Result:
         """Count kernels that are made anew for other batch sizes and other boxes."""
@@ -309,12 +340,13 @@ class Bench:
             "write_s": time.perf_counter() - start,
         }
 
-    def reader(self, kind: str) -> Any:
+    def reader(self, kind: str, *, cache_gib: float = 0.0) -> Any:
         from medcl.store.store import Store
         from medcl.training.batches import BatchReader
         from medcl.training.sampler import PatientSampler
 
-        store = Store.open(self.folder / "store")
+        # Each process would hash each file once; a long run hardly notices, a short one would.
+        store = Store.open(self.folder / "store", verify="never")
         pairs = self.size.pairs
         return BatchReader(
             store=store,
@@ -327,23 +359,25 @@ class Bench:
             device=self.device,
             kind=kind,  # type: ignore[arg-type]
             compiled=True,
+            cache_gib=cache_gib,
         )
 
     def end_to_end(self) -> Result:
-        """Draw, read, copy and make views, with nothing else to do; processes, then threads."""
-        found: Result = {}
-        for kind, steps in (("processes", self.size.steps * 3), ("threads", self.size.steps // 2)):
-            try:
-                found[kind] = self._end_to_end(kind, steps)
-            except (OSError, RuntimeError) as error:
-                traceback.print_exc()
-                found[kind] = {"failed": str(error)[:300]}
-        return found
+        """Draw, read, copy and make views, with nothing else to do."""
+        return self._end_to_end("processes", self.size.steps * 4)
 
-    def _end_to_end(self, kind: str, steps: int) -> Result:
+    def end_to_end_cached(self) -> Result:
+        """Do the same with the cohort kept on the device."""
+        return self._end_to_end("processes", self.size.steps * 6, cache_gib=16.0)
+
+    def end_to_end_threads(self) -> Result:
+        """Do the same with threads instead of processes, reading from the store."""
+        return self._end_to_end("threads", self.size.steps // 2)
+
+    def _end_to_end(self, kind: str, steps: int, *, cache_gib: float = 0.0) -> Result:
         warm = 6 if self.device.type == "cuda" else 2
-        waited = []
-        with self.reader(kind).batches(0, steps + warm) as batches:
+        waited, rendered = [], []
+        with self.reader(kind, cache_gib=cache_gib).batches(0, steps + warm) as batches:
             begun = time.perf_counter()
             start = begun
             for number in range(steps + warm):
@@ -353,24 +387,27 @@ class Bench:
                 before = time.perf_counter()
                 batch = next(batches)
                 waited.append(time.perf_counter() - before)
+                before = time.perf_counter()
                 batch.render(self.device)
+                rendered.append(time.perf_counter() - before)
             wait(self.device)
             spent = time.perf_counter() - start
         return {
             "views_per_s": steps * 2 * self.size.pairs / spent,
             "waited_share": sum(waited[warm:]) / spent,
+            "host_ms_per_render": float(np.median(rendered[warm:])) * 1e3,
             "start_s": start - begun,
         }
 
     def training(self) -> Result:
         """Take the same step of pretraining on real data and on tensors that never change."""
-        try:
-            return self._training("processes")
-        except (OSError, RuntimeError) as error:
-            traceback.print_exc()
-            return {"processes_failed": str(error)[:300], **self._training("threads")}
+        return self._training(cache_gib=0.0)
 
-    def _training(self, kind: str) -> Result:
+    def training_cached(self) -> Result:
+        """Do the same with the cohort kept on the device."""
+        return self._training(cache_gib=16.0)
+
+    def _training(self, *, cache_gib: float) -> Result:
         from medcl.encoders.heads import projector
         from medcl.encoders.resnet import resnet
         from medcl.methods.contrastive import ContrastiveMethod
@@ -395,7 +432,7 @@ class Bench:
         ids = torch.arange(self.size.pairs, device=self.device)
         steps, waited, rendered = self.size.steps, [], []
         times: dict[str, list[float]] = {"resident": [], "real": []}
-        with self.reader(kind).batches(0, 4 * steps + 4) as batches:
+        with self.reader("processes", cache_gib=cache_gib).batches(0, 3 * steps + 3) as batches:
             for _ in range(3):
                 step(resident[0], resident[1], ids)
                 first, second, keys, *_ = next(batches).render(self.device)
@@ -448,7 +485,9 @@ class Bench:
         for batch in loader:
             batch.to(self.device)
         wait(self.device)
-        return {"views_per_s": count / (time.perf_counter() - start)}
+        spent = time.perf_counter() - start
+        del loader
+        return {"views_per_s": count / spent}
 
     def monai_on_device(self) -> Result:
         """Make views by MONAI's array transforms of tensors on the device, one after the other."""
@@ -509,17 +548,22 @@ class MonaiViews(torch.utils.data.Dataset[torch.Tensor]):
 SECTIONS = (
     "machine",
     "bandwidth",
-    "kernel",
     "kernel_with_blur",
     "render",
-    "agreement",
-    "recompiles",
     "store",
     "end_to_end",
+    "end_to_end_cached",
     "training",
-    "monai_on_device",
+    "training_cached",
+    "kernel",
+    "agreement",
+    "recompiles",
     "monai_on_cpu_workers",
+    "monai_on_device",
     "eager",
+    "kernel_tiled",
+    "alone",
+    "end_to_end_threads",
 )
 
 
@@ -537,16 +581,22 @@ def main() -> int:
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--pairs", type=int)
+    parser.add_argument("--budget-s", type=float, default=165.0, help="begin no section later")
     parser.add_argument("--only", nargs="*", choices=SECTIONS)
     asked = parser.parse_args()
     device = device_of(asked.device)
     size = SMALL if asked.small or device.type == "cpu" else FULL
     size = replace(size, pairs=asked.pairs or size.pairs)
     results: Result = {}
+    begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="medcl-bench-") as name:
         bench = Bench(size, device, Path(name))
         for section in asked.only or SECTIONS:
             start = time.perf_counter()
+            if start - begun > asked.budget_s:
+                results[section] = {"skipped": "no time was left"}
+                continue
+            print(f"[{start - begun:6.1f} s] {section} …", flush=True)
             try:
                 found = getattr(bench, section)()
             except BaseException as error:  # noqa: BLE001 - the other sections go on

@@ -39,7 +39,7 @@ from medcl.objectives.nt_xent import NTXent
 from medcl.runtime.memory import keep_freed_memory
 from medcl.store.store import Store
 from medcl.training.batches import BatchReader
-from medcl.training.portions import ReaderKind
+from medcl.training.readers import ReaderKind
 from medcl.training.sampler import PatientSampler
 from medcl.volume import Volume
 

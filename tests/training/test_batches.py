@@ -12,6 +12,9 @@ from medcl.errors import CorruptionError, InputError, PolicyError
 from medcl.store.store import Store
 from medcl.store.viewing import source_of
 from medcl.training.batches import BatchReader
+from medcl.training.portions import Reading
+from medcl.training.readers import Readers
+from medcl.training.regions import Regions
 from medcl.training.sampler import PatientSampler
 from tests.training.conftest import accept
 
@@ -153,3 +156,77 @@ def test_processes_pass_on_why_a_volume_cannot_be_read(store, policy):
             next(batches)
     finally:
         hidden.rename(path)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_views_do_not_depend_on_whether_the_device_keeps_the_volumes(store, policy, kind):
+    one = rendered(reader(store, policy), 0, 3)
+    kept = rendered(replace(reader(store, policy), cache_gib=0.1, kind=kind), 0, 3)
+    for first, second in zip(one, kept, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_volumes_that_the_device_keeps_are_read_once(store, policy, monkeypatch):
+    read, read_box = [], store.read_exact_box
+    monkeypatch.setattr(
+        store, "read_exact_box", lambda key, box: read.append(key) or read_box(key, box)
+    )
+    rendered(replace(reader(store, policy), cache_gib=0.1), 0, 6)
+    assert sorted(read) == sorted(row.key for row in store.rows())
+
+
+def test_volumes_that_do_not_fit_on_the_device_are_read_as_ever(store, policy, caplog):
+    one = rendered(reader(store, policy), 0, 1)
+    tried = rendered(replace(reader(store, policy), cache_gib=1e-6), 0, 1)
+    assert all(torch.equal(a, b) for a, b in zip(one[0], tried[0], strict=True))
+    assert "more than the 1e-06 GiB that device_cache_gib grants" in caplog.text
+
+
+def test_masks_and_coarse_views_come_out_of_kept_volumes_alike(tmp_path, policy):
+    store = Store.create(tmp_path / "s", key_fingerprint="0" * 16)
+    rng = np.random.default_rng(0)
+    for number in range(1, 5):
+        shape = (2, 24 + number, 18, 16)
+        made = accept(number, array=rng.normal(size=shape).astype(np.float32))
+        valid = rng.random(shape[1:]) > 0.01
+        store.add(replace(made, volume=replace(made.volume, validity=valid)))
+    coarse = replace(policy, grid=replace(policy.grid, spacing_mm=(2.0, 2.0, 2.0)))
+    for each in (policy, coarse):
+        one = rendered(reader(store, each), 0, 2)
+        kept = rendered(replace(reader(store, each), cache_gib=0.1), 0, 2)
+        assert one[0][0].std() > 0
+        for first, second in zip(one, kept, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_voxels_left_in_shared_memory_are_found_there_and_what_does_not_fit_is_sent(store, policy):
+    reading = Reading(store=store, policy=policy, seed=3)
+    rows = store.rows()[:2]
+    portion = reading.portion(rows, 0)
+    regions = Regions(reading.num_bytes(rows, 0), 2)
+    try:
+        region = regions.part(1)
+        left = portion.left_in(region)
+        assert all(len(strip.voxels) == 0 for strip in left.strips)
+        found = left.found_in(region)
+        for one, other in zip(portion.strips, found.strips, strict=True):
+            assert torch.equal(one.voxels, other.voxels)
+        assert portion.left_in(region[:100]) is portion
+        del found, region, one, other
+    finally:
+        regions.close()
+
+
+def test_processes_send_no_voxels(store, policy):
+    reading = Reading(store=store, policy=policy, seed=3)
+    rows = store.rows()[:4]
+    readers = Readers(reading, kind="processes", workers=2, example=rows, batches=1)
+    try:
+        parts = readers.submit(rows, 0)
+        assert all(len(part.result().spans) == 2 for part, _ in parts)
+        assert readers.submit(rows, 1)[0][1] is None  # all regions are taken until `batch`
+        readers.batch(parts, pin=False)
+        assert readers.submit(rows, 2)[0][1] is not None
+    finally:
+        readers.close()
+        readers.release()

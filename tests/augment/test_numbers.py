@@ -1,0 +1,32 @@
+import torch
+
+from medcl.augment.gain import Gain, Gamma
+from medcl.augment.numbers import Numbers, columns_of, parameters_of, tabled
+from medcl.augment.random_field import _one_by_one, normal, seed_words
+
+TRANSFORMS = {"gain": Gain(factor=(0.9, 1.1)), "gamma": Gamma(exponent=(0.8, 1.25))}
+STILL = {name: transform.identity() for name, transform in TRANSFORMS.items()}
+
+
+def test_a_table_holds_what_was_drawn_and_says_which_transforms_act():
+    drawn = [{**STILL, "gamma": {"exponent": (1.2,)}}, STILL]
+    numbers = tabled([(0.0, 5.0), (1.0, 6.0)], TRANSFORMS, drawn, [3, 4])
+    _, gamma = columns_of(list(TRANSFORMS.values()))
+    exponents = parameters_of(numbers.table, gamma)["exponent"]
+    assert torch.equal(exponents, torch.tensor([[1.2], [1.0]]))
+    assert torch.equal(numbers.table[:, :2], torch.tensor([[0.0, 5.0], [1.0, 6.0]]))
+    assert [numbers.is_active(stream) for stream in (0, 1)] == [False, True]
+    assert not numbers.row(1).is_active(1)
+
+
+def test_tables_joined_are_the_table_of_all():
+    numbers = tabled([(0.0, 5.0), (1.0, 6.0)], TRANSFORMS, [STILL, STILL], [3, 4])
+    both = Numbers.joined([numbers.row(0), numbers.row(1)])
+    assert torch.equal(both.table, numbers.table)
+    assert torch.equal(both.words, seed_words([3, 4]))
+    assert (both.active == numbers.active).all()
+
+
+def test_noise_made_number_by_number_is_that_made_in_pairs():
+    pairs = normal((3, 4), (101,), stream=2, device=torch.device("cpu"))
+    assert torch.equal(_one_by_one(seed_words([3, 4]), 101, 2), pairs)
