@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+# One thread: sums come out the same on every machine, and on a busy one threads of a tiny network
+# wait for one another ten times longer than they compute.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
