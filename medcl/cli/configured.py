@@ -34,7 +34,7 @@ def audit(
     encoder: ProbedEncoder = None,
     json: Json = False,
 ) -> None:
-    """Policy + store → measured safety report, page to sign, contact sheet.
+    """Policy + store → measured safety, a page to sign.
 
     Stops with exit status 3 where the policy breaks what its modality or task needs. With an
     encoder it also says which differences that encoder has learnt to ignore.

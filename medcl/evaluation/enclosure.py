@@ -193,8 +193,11 @@ def departures(figures: Figures, policy: Policy) -> dict[Flag, float]:
             limit = quantities_of(policy)[name]
             beyond = limit.badness(figures[name]) - limit.badness(limit.passes)
             found[flag] = max(found.get(flag, 0.0), beyond, 0.0)
+    # What a contract says of HU is about the map of values, which moves median and mean alike.
+    # Smoothing moves the median of skewed values alone, and is declared as texture.
     drifts = [
-        abs(figures[f"hu_drift_{tissue}"]) - _SURE * figures[f"hu_drift_{tissue}_error"]
+        min(abs(figures[f"hu_drift_{tissue}"]), abs(figures[f"hu_mean_{tissue}"]))
+        - _SURE * figures[f"hu_drift_{tissue}_error"]
         for tissue in TISSUES_HU
         if f"hu_drift_{tissue}" in figures
     ]

@@ -64,7 +64,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.IRREGULAR_SPACING: "The distances between slices vary.",
     ReasonCode.GANTRY_TILT: "The slices slide sideways: the gantry was tilted.",
     ReasonCode.RESCALE_MISSING: "A CT without the numbers that turn stored values into HU.",
-    ReasonCode.SUV_INPUT_MISSING: "A PET whose header lacks what SUV needs: weight, dose, times, unit.",
+    ReasonCode.SUV_INPUT_MISSING: "A PET whose header lacks what SUV needs: weight, dose, times.",
     ReasonCode.PIXEL_TRUNCATED: "A file is cut or damaged before the end of its pixels.",
     ReasonCode.DECODE_FAILED: "The file is damaged: its header or pixels cannot be decoded.",
     ReasonCode.IMPLAUSIBLE_RANGE: "The values cannot be what the header says they are.",
