@@ -68,7 +68,10 @@ class Quality:
 
 
 def slice_axis(spacing_mm: Sequence[float]) -> int:
-    """Return the voxel axis across which slices lie: the widest spacing, the last of equal ones.
+    """Return the voxel axis across which slices lie.
+
+    Pixels of a slice are square as a rule: where exactly two spacings are equal, it is the third
+    axis, be its spacing wider or finer. Else it is that of the widest spacing, the last of equals.
 
     Args:
         spacing_mm: Spacing along each voxel axis; equal to 1 % counts as equal.
@@ -77,8 +80,12 @@ def slice_axis(spacing_mm: Sequence[float]) -> int:
         0, 1 or 2.
 
     Example:
-        >>> slice_axis((5.0, 0.7, 0.7)), slice_axis((1.0, 1.0, 1.0))
-        (0, 2)
+        >>> slice_axis((5.0, 0.7, 0.7)), slice_axis((3.4, 3.4, 2.4)), slice_axis((1.0, 1.0, 1.0))
+        (0, 2, 2)
     """
-    widest = 0.99 * max(spacing_mm)
-    return int(np.flatnonzero(np.asarray(spacing_mm) >= widest)[-1])
+    spacing = np.asarray(spacing_mm, dtype=float)
+    pairs = [np.delete(spacing, axis) for axis in range(3)]
+    square = [pair.min() >= 0.99 * pair.max() for pair in pairs]
+    if sum(square) == 1:
+        return square.index(True)
+    return int(np.flatnonzero(spacing >= 0.99 * spacing.max())[-1])
