@@ -92,11 +92,15 @@ def _column(values: torch.Tensor) -> torch.Tensor:
 
 
 def _picked(flat: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Return the entries at indices that are known to lie inside, without a check of each.
+    """Return the entries at indices that are known to lie inside.
 
-    No index is below 0; saying so spares compiled code the case.
+    Compiled, without a check of each; no index is below 0, and saying so spares the case. Else by
+    a selection of rows, which takes a third to a tenth of the time of indexing.
     """
-    return cast("torch.Tensor", torch.ops.aten._unsafe_index.Tensor(flat, [index.clamp_min(0)]))
+    if torch.compiler.is_compiling():
+        inside = index.clamp_min(0)
+        return cast("torch.Tensor", torch.ops.aten._unsafe_index.Tensor(flat, [inside]))
+    return torch.index_select(flat, 0, index.reshape(-1)).reshape(index.shape)
 
 
 def _blend(corners: list[torch.Tensor], parts: list[torch.Tensor]) -> torch.Tensor:
