@@ -16,8 +16,8 @@ from medcl.cli.output import Output
 from medcl.errors import InputError, MedclError
 from medcl.geometry.affine import spacing_mm
 from medcl.ingest.identity import Keyring
-from medcl.io.dicom_writing import write_dicom_series
-from medcl.io.nifti import read_nifti
+from medcl.io.dicom.writing import write_dicom_series
+from medcl.io.images.nifti import read_nifti
 from medcl.stages import ingest
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store

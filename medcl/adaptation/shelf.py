@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from medcl.augment import views
+from medcl.augment.drawing.source import Source
 from medcl.augment.policy import Policy
-from medcl.augment.source import Source
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.runtime.seeds import derive_seed

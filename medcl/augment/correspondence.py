@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from medcl.augment.drawing.pose import Pose
 from medcl.augment.grid import ViewGrid
-from medcl.augment.pose import Pose
 from medcl.augment.views import Drawn
 
 

@@ -1,16 +1,16 @@
 """The policies medcl ships: legal for a task nobody has named yet."""
 
-from medcl.augment.bias_field import BiasField
-from medcl.augment.blur import Blur
-from medcl.augment.crop import Crop
-from medcl.augment.gain import Gain, Gamma
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.translation import Translation
+from medcl.augment.transforms.bias_field import BiasField
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
+from medcl.augment.transforms.translation import Translation
 
 
 def ct_strict(*, grid: ViewGrid, window_hu: tuple[float, float] = (-1000.0, 1000.0)) -> Policy:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal, cast, get_args
 
-from medcl.augment.catalogue import Transform
-from medcl.augment.composition import find_violations
 from medcl.augment.contract import CONTRACT_VERSION, Flag, PolicyModality
-from medcl.augment.crop import Crop
-from medcl.augment.cutout import Cutout
-from medcl.augment.data_facts import DataFacts, find_unknowns
-from medcl.augment.displacement import Displacement
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
-from medcl.augment.tasks import TaskProfile
-from medcl.augment.verdict import Verdict
+from medcl.augment.safety.composition import find_violations
+from medcl.augment.safety.data_facts import DataFacts, find_unknowns
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.safety.verdict import Verdict
+from medcl.augment.transforms.catalogue import Transform
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.cutout import Cutout
+from medcl.augment.transforms.displacement import Displacement
 from medcl.errors import ConfigError, PolicyError
 
 Accepted = Mapping[Flag, str]
@@ -43,7 +43,7 @@ class Policy:
         local: Small views inside of the others, or ``None``.
 
     Example:
-        >>> from medcl.augment.rotation import Rotation
+        >>> from medcl.augment.transforms.rotation import Rotation
         >>> policy = Policy(
         ...     name="still",
         ...     modality="CT",
@@ -179,7 +179,7 @@ def check_policy(
         The verdict: PASS, FAIL with violations, or UNKNOWN with what is open.
 
     Example:
-        >>> from medcl.augment.refusable import Flip
+        >>> from medcl.augment.transforms.refusable import Flip
         >>> policy = Policy(
         ...     name="mirrored",
         ...     modality="CT",

@@ -7,20 +7,20 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from medcl.augment.catalogue import IntensityTransform, OcclusionTransform
 from medcl.augment.contract import PolicyModality
-from medcl.augment.drawing import Address, draw_global, draw_local
+from medcl.augment.drawing.drawing import Address, draw_global, draw_local
+from medcl.augment.drawing.pose import Pose, centre_pose
+from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
-from medcl.augment.lattice import Lattice
 from medcl.augment.normalisation import Normalisation
-from medcl.augment.numbers import Numbers, columns_of, parameters_of, tabled
 from medcl.augment.policy import Policy
-from medcl.augment.pose import Pose, centre_pose
-from medcl.augment.rendering import Link, Look, finished
-from medcl.augment.sampling import sample_labels, samplings
-from medcl.augment.source import Source
-from medcl.augment.strip import Strip, strip_of
-from medcl.augment.transform import Parameters, Setting
+from medcl.augment.rendering.lattice import Lattice
+from medcl.augment.rendering.numbers import Numbers, columns_of, parameters_of, tabled
+from medcl.augment.rendering.rendering import Link, Look, finished
+from medcl.augment.rendering.sampling import sample_labels, samplings
+from medcl.augment.rendering.strip import Strip, strip_of
+from medcl.augment.transforms.catalogue import IntensityTransform, OcclusionTransform
+from medcl.augment.transforms.transform import Parameters, Setting
 from medcl.geometry.boxes import Box
 from medcl.runtime.seeds import derive_seed
 from medcl.shapes import ViewMask, Views

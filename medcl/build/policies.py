@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from medcl.augment.contract import Flag
-from medcl.augment.data_facts import DataFacts
 from medcl.augment.policy import Policy
+from medcl.augment.safety.data_facts import DataFacts
 from medcl.config.policy import PolicyConfig
 from medcl.config.unknown import AcceptUnknown
 from medcl.config.writing import plain

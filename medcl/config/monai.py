@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from medcl.augment.monai_names import require_contract
+from medcl.augment.transforms.monai_names import require_contract
 from medcl.config.drawn import Drawn, rising
 
 

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
 from medcl.augment.contract import PolicyModality
+from medcl.augment.drawing.source import Source
 from medcl.augment.normalisation import FixedWindow, Normalisation
-from medcl.augment.source import Source
 from medcl.shapes import Affine, LabelMap, ValidityMask, VolumeArray
 
 Grey = Float[np.ndarray, "X Y Z"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from medcl.augment.drawing.pose import Move, moved_pose
+from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import Policy
-from medcl.augment.pose import Move, moved_pose
-from medcl.augment.source import Source
 from medcl.augment.views import plain
 from medcl.evaluation.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.observed import Observed, observe, visible_range

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from medcl.augment.contract import PolicyModality
 from medcl.augment.policy import Policy
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.evaluation.anatomy import Anatomy, Case
 from medcl.evaluation.control_scene import Scene, scene_of
 from medcl.evaluation.findings import Finding, Measured, findings_of

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from medcl.augment.policy import Policy
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.evaluation.quantities import Quantity, quantities_of
 
 _RESAMPLES = 1000

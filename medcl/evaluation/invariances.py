@@ -17,7 +17,7 @@ import torch
 
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
-from medcl.augment.tasks import TaskProfile, required_flags
+from medcl.augment.safety.tasks import TaskProfile, required_flags
 from medcl.encoders.families import rebuild
 from medcl.encoders.interface import Encoder
 from medcl.errors import InputError

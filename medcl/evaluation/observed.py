@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from medcl.augment.contract import PolicyModality
+from medcl.augment.drawing.pose import Move, moved_pose
+from medcl.augment.drawing.source import Source
 from medcl.augment.normalisation import HEADROOM, FixedWindow, Normalisation
-from medcl.augment.pose import Move, moved_pose
-from medcl.augment.source import Source
 from medcl.augment.views import Drawn, boxes, render
 from medcl.evaluation.anatomy import Anatomy, Case
 from medcl.evaluation.view_map import ViewMap, rendered_maps

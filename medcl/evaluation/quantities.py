@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from medcl.augment.catalogue import ValueTransform
 from medcl.augment.contract import Flag, claim_of
 from medcl.augment.policy import Policy
-from medcl.augment.tasks import TaskProfile, required_flags
+from medcl.augment.safety.tasks import TaskProfile, required_flags
+from medcl.augment.transforms.catalogue import ValueTransform
 
 Better = Literal["low", "high", "zero", "one"]
 """Which values are good: small ones, large ones, near 0 of either sign, ratios near 1."""

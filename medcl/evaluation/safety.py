@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from medcl.augment.policy import Policy
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.views import draw
 from medcl.evaluation.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.controls import ControlResult, run_controls

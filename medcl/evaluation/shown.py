@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float, Int
 
 from medcl.augment import views
-from medcl.augment.catalogue import IntensityTransform
-from medcl.augment.gain import Gain
 from medcl.augment.policy import Policy
-from medcl.augment.refusable import HuOffset
-from medcl.augment.transform import Parameters
+from medcl.augment.transforms.catalogue import IntensityTransform
+from medcl.augment.transforms.gain import Gain
+from medcl.augment.transforms.refusable import HuOffset
+from medcl.augment.transforms.transform import Parameters
 from medcl.augment.views import Drawn
 from medcl.encoders.interface import Encoder
 from medcl.geometry.affine import rotation

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float64, Int64
 from scipy import ndimage
 from torch import device
 
-from medcl.augment.lattice import Lattice
-from medcl.augment.sampling import sample
+from medcl.augment.rendering.lattice import Lattice
+from medcl.augment.rendering.sampling import sample
 from medcl.geometry.affine import transform_points
 from medcl.geometry.jacobian import digital_jacobian
 from medcl.shapes import Affine

@@ -16,8 +16,8 @@ from pathlib import Path
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.inspection import FileFacts
 from medcl.ingest.wire import facts_from_json, facts_to_json, header_from_json, header_to_json
+from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.refusal import ReasonCode
-from medcl.io.slice_header import SliceHeader
 
 IndexedPlane = tuple[FoundFile, SliceHeader]
 """A header and the file it stands in."""

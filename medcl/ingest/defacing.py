@@ -15,9 +15,9 @@ from jaxtyping import Bool, Shaped
 
 from medcl.errors import RequestError
 from medcl.ingest.outcome import BodyPart, Defaced
-from medcl.io.nifti import write_nifti
-from medcl.io.nifti_file import open_nifti
-from medcl.io.nifti_place import FORM_TOLERANCE_MM, corner_distance_mm
+from medcl.io.images.nifti import write_nifti
+from medcl.io.images.nifti_file import open_nifti
+from medcl.io.images.nifti_place import FORM_TOLERANCE_MM, corner_distance_mm
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.io.values import settle
 from medcl.runtime.tools import ToolFailed, ToolLimits, run_tool

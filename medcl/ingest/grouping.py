@@ -2,8 +2,9 @@
 
 One series UID may hold several things: time points, diffusion weightings, echoes, orientations.
 What is fixed for a volume parts them first (*hard* words). Then, only where positions repeat, the
-*soft* keys of `medcl.io.slice_header.SOFT_KEYS` are tried in turn, and the first one is taken under
-which every stack has each position once. So a series is never split further than it must be.
+*soft* keys of `medcl.io.dicom.slice_header.SOFT_KEYS` are tried in turn, and the first one is
+taken under which every stack has each position once. So a series is never split further than it
+must be.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +13,14 @@ from itertools import combinations
 
 import numpy as np
 
-from medcl.io.dicom_geometry import (
+from medcl.io.dicom.enhanced import ENHANCED_CLASSES
+from medcl.io.dicom.geometry import (
     DUPLICATE_MM,
     MIN_SLICES,
     ORIENTATION_TOLERANCE,
     PIXEL_SPACING_TOLERANCE,
 )
-from medcl.io.enhanced import ENHANCED_CLASSES
-from medcl.io.slice_header import SOFT_KEYS, SliceHeader
+from medcl.io.dicom.slice_header import SOFT_KEYS, SliceHeader
 
 Places = tuple[int, ...]
 """Indices into the planes of a series."""

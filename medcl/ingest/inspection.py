@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from medcl.io.dicom_header import read_slice_headers
+from medcl.io.dicom.header import read_slice_headers
+from medcl.io.dicom.slice_header import SliceHeader
+from medcl.io.images.medmnist import SplitFacts, read_facts
+from medcl.io.images.nifti_file import count_parts
 from medcl.io.kinds import file_kind
-from medcl.io.medmnist import SplitFacts, read_facts
-from medcl.io.nifti_file import count_parts
 from medcl.io.refusal import ReasonCode, RefusedSeries
-from medcl.io.slice_header import SliceHeader
 
 Kind = Literal["dicom", "nifti", "itk", "npz", "refused"]
 """Which reader takes a file; ``itk`` are NRRD and MetaImage."""

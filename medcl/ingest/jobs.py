@@ -8,8 +8,8 @@ from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.identity import Keyring
 from medcl.ingest.outcome import Weighting
-from medcl.io.dicom_series import SeriesOptions
-from medcl.io.slice_header import SliceHeader
+from medcl.io.dicom.series import SeriesOptions
+from medcl.io.dicom.slice_header import SliceHeader
 from medcl.volume import Modality
 
 READING_VERSION = "2"

@@ -10,7 +10,7 @@ from medcl.ingest.jobs import Job, fingerprint
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.io.bids import BidsFacts, bids_facts
-from medcl.io.medmnist import set_name
+from medcl.io.images.medmnist import set_name
 from medcl.io.refusal import ReasonCode
 
 _RANGE_BYTES = 2**26

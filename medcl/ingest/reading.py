@@ -11,12 +11,12 @@ from medcl.ingest.discovery import FoundFile
 from medcl.ingest.jobs import Job
 from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Refused, Technical
 from medcl.ingest.technical import technical_of
-from medcl.io.dicom_file import read_elements
-from medcl.io.dicom_pixels import stored_planes
-from medcl.io.dicom_series import read_planes
-from medcl.io.enhanced import ENHANCED_CLASSES, flattened
-from medcl.io.medmnist import read_images
-from medcl.io.nifti_file import open_nifti
+from medcl.io.dicom.enhanced import ENHANCED_CLASSES, flattened
+from medcl.io.dicom.file import read_elements
+from medcl.io.dicom.pixels import stored_planes
+from medcl.io.dicom.series import read_planes
+from medcl.io.images.medmnist import read_images
+from medcl.io.images.nifti_file import open_nifti
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 
@@ -131,7 +131,7 @@ def _read_nifti(job: Job) -> Iterator[Outcome]:
 
 def _read_itk(job: Job) -> Iterator[Outcome]:
     # Here, because SimpleITK takes a tenth of the start and most archives never need it.
-    from medcl.io.itk_image import read_itk_image
+    from medcl.io.images.itk_image import read_itk_image
 
     path = job.files[0].path
     volume = read_itk_image(path, modality=job.modality, accept_labels=job.accept_labels)

@@ -10,11 +10,11 @@ from medcl.ingest.identity import Keyring, is_junk_id
 from medcl.ingest.jobs import Job, Plane, fingerprint
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
-from medcl.io.dicom_checks import check_slice
-from medcl.io.dicom_geometry import stack_slices
-from medcl.io.enhanced import ENHANCED_CLASSES
+from medcl.io.dicom.checks import check_slice
+from medcl.io.dicom.enhanced import ENHANCED_CLASSES
+from medcl.io.dicom.geometry import stack_slices
+from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.refusal import ReasonCode, RefusedSeries
-from medcl.io.slice_header import SliceHeader
 
 
 def plan_series(

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 
 from medcl.ingest import vocabulary
 from medcl.ingest.outcome import AgeBand, PatientPosition, Sequence, Technical
-from medcl.io.dicom_checks import LOSSY_SYNTAXES
-from medcl.io.dicom_values import numbers, text, words
+from medcl.io.dicom.checks import LOSSY_SYNTAXES
+from medcl.io.dicom.values import numbers, text, words
 from medcl.io.quiet import quiet
 
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription")
@@ -28,7 +28,7 @@ def technical_of(
 
     Args:
         elements: All that stands before the pixels of one of its planes; of a frame of an Enhanced
-            object as `medcl.io.enhanced.flattened` gives it.
+            object as `medcl.io.dicom.enhanced.flattened` gives it.
         jitter_mm: Largest departure of a slice from the even grid, mm.
         tilt_degrees: Tilt of the gantry, degrees.
         keep_demographics: Keep sex and age band.

@@ -14,10 +14,10 @@ from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.inspection import FileFacts
 from medcl.ingest.jobs import Job, Plane
-from medcl.io.dicom_series import SeriesOptions
-from medcl.io.medmnist import SplitFacts
+from medcl.io.dicom.series import SeriesOptions
+from medcl.io.dicom.slice_header import SliceHeader
+from medcl.io.images.medmnist import SplitFacts
 from medcl.io.refusal import ReasonCode
-from medcl.io.slice_header import SliceHeader
 from medcl.runtime.tools import ToolLimits
 
 _HEADER_FIELDS = tuple(field.name for field in fields(SliceHeader))
@@ -32,8 +32,8 @@ def header_to_json(header: SliceHeader) -> str:
     """Return a header as a list of its values.
 
     Example:
-        >>> from medcl.io.dicom_header import slice_header
-        >>> from medcl.io.dicom_file import Elements
+        >>> from medcl.io.dicom.header import slice_header
+        >>> from medcl.io.dicom.file import Elements
         >>> from pydicom.dataset import FileDataset
         >>> header = slice_header(Elements(FileDataset("", {}), is_whole=True))
         >>> header_from_json(header_to_json(header)) == header

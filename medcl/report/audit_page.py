@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medcl.augment.contract import Flag
-from medcl.augment.data_facts import DataFacts
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy, check_policy
-from medcl.augment.tasks import TaskProfile
-from medcl.augment.verdict import Verdict
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.safety.verdict import Verdict
 from medcl.report import page
 from medcl.report.audit_tables import (
     Content,

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from medcl.augment.catalogue import Transform
 from medcl.augment.contract import Claim, Flag, PolicyModality, claim_of
-from medcl.augment.data_facts import DataFacts
 from medcl.augment.policy import NOTHING_ACCEPTED, Accepted, Policy, check_policy
-from medcl.augment.tasks import TaskProfile, meaningless_flags
-from medcl.augment.verdict import CODES, Violation
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.tasks import TaskProfile, meaningless_flags
+from medcl.augment.safety.verdict import CODES, Violation
+from medcl.augment.transforms.catalogue import Transform
 
 TASKS: Mapping[TaskProfile, str] = {
     TaskProfile.GENERIC: "a task that nobody has named yet",

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from medcl.augment.drawing.pose import Pose
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.pose import Pose
-from medcl.augment.transform import Parameters
+from medcl.augment.transforms.transform import Parameters
 from medcl.augment.views import Drawn, Source, boxes, draw, render, render_labels
 from medcl.geometry.affine import transform_points
 from medcl.report.contact_sheet import Panel, SheetRow

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from medcl.augment.policy import Policy, check_policy, require_safe
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows
 from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
 from medcl.config.audit import AuditConfig

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from medcl.augment.policy import Policy, check_policy
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.networks import method_of
 from medcl.config.audit import AuditConfig
 from medcl.config.objective import ProjectorConfig

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from medcl.augment.data_facts import DataFacts
 from medcl.augment.policy import Policy, require_safe
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.policies import accepted_of, facts_of
 from medcl.config.unknown import AcceptConfig
 from medcl.encoders.delivery import Delivered, read_encoder

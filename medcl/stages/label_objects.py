@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medcl.errors import InputError
-from medcl.io.label_grid import Grid
+from medcl.io.labels.grid import Grid
 from medcl.shapes import LabelMap
 from medcl.stages.label_intake import LabelIntake
 from medcl.stages.label_places import SeriesBook, volume_of

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from medcl.errors import InputError
-from medcl.io.label_grid import Grid
-from medcl.io.label_object import LabelObject
+from medcl.io.labels.grid import Grid
+from medcl.io.labels.object import LabelObject
 from medcl.stages.label_intake import LabelIntake
 from medcl.stages.label_survey import FoundObject
 from medcl.stages.segment_classes import Chosen, ClassWords

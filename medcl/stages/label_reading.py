@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from medcl.errors import InputError
-from medcl.io.label_drawing import describe, draw
-from medcl.io.label_grid import Grid
-from medcl.io.label_object import LabelObject, Segment
-from medcl.io.nifti import read_label_map
+from medcl.io.images.nifti import read_label_map
+from medcl.io.labels.drawing import describe, draw
+from medcl.io.labels.grid import Grid
+from medcl.io.labels.object import LabelObject, Segment
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.runtime.confinement import ChildDied, ChildLimits, Confined, run_guard
 from medcl.shapes import Affine, LabelMap
@@ -65,7 +65,7 @@ class LabelReader:
         *,
         later_covers_earlier: bool,
     ) -> LabelMap:
-        """Return what `medcl.io.label_drawing.draw` does."""
+        """Return what `medcl.io.labels.drawing.draw` does."""
         request = {
             "draw": [[str(path), list(wanted.items())] for path, wanted in objects],
             "shape": grid.shape,
@@ -76,7 +76,7 @@ class LabelReader:
         return _array(*self._ask(request))
 
     def nifti(self, path: Path) -> tuple[LabelMap, Affine]:
-        """Return what `medcl.io.nifti.read_label_map` does."""
+        """Return what `medcl.io.images.nifti.read_label_map` does."""
         found, voxels = self._ask({"nifti": str(path)})
         return _array(found, voxels), np.array(found["affine"], np.float64)
 

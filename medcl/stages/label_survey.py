@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medcl.errors import InputError
-from medcl.io.label_object import LabelObject
+from medcl.io.labels.object import LabelObject
 from medcl.stages.label_intake import LabelIntake
 from medcl.stages.label_tables import stem
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from medcl.augment.policy import Policy, require_safe
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows, held_out_patients
 from medcl.build.networks import method_of
 from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality

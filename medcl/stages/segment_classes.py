@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from medcl.errors import InputError
-from medcl.io.label_grid import LARGEST_CLASS
-from medcl.io.label_object import LabelObject, Segment
+from medcl.io.labels.grid import LARGEST_CLASS
+from medcl.io.labels.object import LabelObject, Segment
 
 _CODE_ENDS = ":"
 

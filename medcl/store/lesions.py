@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from medcl.augment.source import Lesion
+from medcl.augment.drawing.source import Lesion
 from medcl.shapes import LabelMap
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store

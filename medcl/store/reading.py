@@ -8,7 +8,7 @@ from jaxtyping import Float32, Shaped
 
 from medcl.errors import InputError
 from medcl.geometry.boxes import Box
-from medcl.io.nifti import write_nifti
+from medcl.io.images.nifti import write_nifti
 from medcl.shapes import LabelMap, ValidityMask
 from medcl.store import inventory, refusals
 from medcl.store.catalogue import Catalogue

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medcl.augment.source import Lesion, Source
+from medcl.augment.drawing.source import Lesion, Source
 from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store

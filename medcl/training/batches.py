@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from medcl.augment import views
+from medcl.augment.drawing.source import Lesion
 from medcl.augment.policy import Policy
-from medcl.augment.source import Lesion
 from medcl.methods.pairing import patient_ids
 from medcl.shapes import PatientIds, SmallViews, Views
 from medcl.store.rows import VolumeRow

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from medcl.augment.source import Lesion
-from medcl.augment.verdict import Verdict
+from medcl.augment.drawing.source import Lesion
+from medcl.augment.safety.verdict import Verdict
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from medcl.augment import views
-from medcl.augment.lattice import Lattice
-from medcl.augment.numbers import Numbers
+from medcl.augment.drawing.source import Lesion
 from medcl.augment.policy import Policy
-from medcl.augment.source import Lesion
-from medcl.augment.strip import Strip, strip_of, strip_within
+from medcl.augment.rendering.lattice import Lattice
+from medcl.augment.rendering.numbers import Numbers
+from medcl.augment.rendering.strip import Strip, strip_of, strip_within
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow

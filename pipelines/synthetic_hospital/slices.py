@@ -1,6 +1,6 @@
 """A volume as the DICOM slices of one series.
 
-This is a second writer, apart from `medcl.io.dicom_writing`, on purpose: it writes private
+This is a second writer, apart from `medcl.io.dicom.writing`, on purpose: it writes private
 elements, signed and unsigned values, explicit and implicit syntax, and data sets that flaws break.
 """
 

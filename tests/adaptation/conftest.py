@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from medcl.adaptation.cases import ClassificationTask, Labelled, SegmentationTask
-from medcl.augment.crop import Crop
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
+from medcl.augment.transforms.crop import Crop
 from medcl.encoders.residual import residual
 from medcl.geometry import affine as affines
 from medcl.ingest.outcome import Accepted, Technical

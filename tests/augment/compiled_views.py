@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch._dynamo.utils import counters
 
-from medcl.augment.blur import Blur
-from medcl.augment.crop import Crop
-from medcl.augment.gain import Gamma
+from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import PercentileWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rotation import Rotation
-from medcl.augment.source import Source
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.gain import Gamma
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.views import boxes, draw, render
 
 POLICY = Policy(

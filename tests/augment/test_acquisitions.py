@@ -6,16 +6,16 @@ import torch
 
 from medcl.augment.chance import CornerChance, RandomChance
 from medcl.augment.contract import Flag
-from medcl.augment.count_noise import CountNoise
-from medcl.augment.kernel_change import KernelChange
-from medcl.augment.low_resolution import LowResolution
-from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
-from medcl.augment.respiratory_blur import RespiratoryBlur
-from medcl.augment.slice_dropout import SliceDropout
-from medcl.augment.thick_slice import ThickSlice
-from medcl.augment.transform import Setting
-from medcl.augment.window_jitter import WindowJitter
+from medcl.augment.transforms.count_noise import CountNoise
+from medcl.augment.transforms.kernel_change import KernelChange
+from medcl.augment.transforms.low_resolution import LowResolution
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.respiratory_blur import RespiratoryBlur
+from medcl.augment.transforms.slice_dropout import SliceDropout
+from medcl.augment.transforms.thick_slice import ThickSlice
+from medcl.augment.transforms.transform import Setting
+from medcl.augment.transforms.window_jitter import WindowJitter
 from medcl.errors import PolicyError
 
 ONE_MM = Setting(spacing_mm=(1.0, 1.0, 1.0), seeds=(5,))

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from medcl.augment.anisotropic_scale import AnisotropicScale
 from medcl.augment.correspondence import correspondence, correspondences
-from medcl.augment.crop import Crop
-from medcl.augment.displacement import Displacement
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rotation import Rotation
-from medcl.augment.shear import Shear
+from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.displacement import Displacement
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.shear import Shear
 from medcl.augment.views import draw, draw_locals
 
 GRID = ViewGrid(size_voxels=(24, 20, 16), spacing_mm=(2.0, 2.0, 2.5))

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from medcl.augment.crop import Crop
-from medcl.augment.displacement import Displacement
-from medcl.augment.drawing import Address, draw_global
+from medcl.augment.drawing.drawing import Address, draw_global
+from medcl.augment.drawing.placing import Place, body_fraction, lesions_shown
+from medcl.augment.drawing.pose import overlap
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.placing import Place, body_fraction, lesions_shown
 from medcl.augment.policy import Policy
-from medcl.augment.pose import overlap
-from medcl.augment.rotation import Rotation
-from medcl.augment.translation import Translation
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.displacement import Displacement
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.translation import Translation
 from medcl.geometry.boxes import Box
 
 GRID = ViewGrid(size_voxels=(16, 16, 16), spacing_mm=(2.0, 2.0, 2.0))

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from medcl.augment.chance import CornerChance, RandomChance
-from medcl.augment.crop import Crop
-from medcl.augment.displacement import FOLDING, Displacement
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rotation import Rotation
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.displacement import FOLDING, Displacement
+from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.views import boxes, draw, render_labels
 from medcl.augment.warp import Warp, cubic_slopes, cubic_weights, inverse
 from medcl.geometry.affine import transform_points

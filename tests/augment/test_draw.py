@@ -8,7 +8,7 @@ import torch
 
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import RicianNoise
+from medcl.augment.transforms.noise import RicianNoise
 from medcl.augment.views import draw, plain, view_affines
 
 GRID = ViewGrid(size_voxels=(16, 16, 16), spacing_mm=(1.5, 1.5, 1.5))

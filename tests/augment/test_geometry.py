@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from medcl.augment.crop import Crop
+from medcl.augment.drawing.pose import Pose, overlap
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.pose import Pose, overlap
-from medcl.augment.refusable import Flip
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.translation import Translation
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.refusable import Flip
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
+from medcl.augment.transforms.translation import Translation
 from medcl.augment.views import boxes, draw, plain, render, render_labels, view_affines
 from medcl.geometry.affine import axis_codes, transform_points
 

@@ -8,26 +8,26 @@ import torch
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
-from medcl.augment.bias_field import BiasField
-from medcl.augment.blur import Blur
 from medcl.augment.chance import CornerChance, RandomChance
-from medcl.augment.count_noise import CountNoise
-from medcl.augment.gain import Gain, Gamma
-from medcl.augment.ghosting import Ghosting
-from medcl.augment.gibbs import Gibbs
-from medcl.augment.kernel_change import KernelChange
-from medcl.augment.low_resolution import LowResolution
-from medcl.augment.monotone_map import MonotoneMap
-from medcl.augment.motion import Motion
-from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.random_field import normal
-from medcl.augment.refusable import HuOffset
-from medcl.augment.respiratory_blur import RespiratoryBlur
-from medcl.augment.slice_dropout import SliceDropout
-from medcl.augment.thick_slice import ThickSlice
-from medcl.augment.transform import Setting
-from medcl.augment.window_jitter import WindowJitter
+from medcl.augment.transforms.bias_field import BiasField
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.count_noise import CountNoise
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.ghosting import Ghosting
+from medcl.augment.transforms.gibbs import Gibbs
+from medcl.augment.transforms.kernel_change import KernelChange
+from medcl.augment.transforms.low_resolution import LowResolution
+from medcl.augment.transforms.monotone_map import MonotoneMap
+from medcl.augment.transforms.motion import Motion
+from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
+from medcl.augment.transforms.refusable import HuOffset
+from medcl.augment.transforms.respiratory_blur import RespiratoryBlur
+from medcl.augment.transforms.slice_dropout import SliceDropout
+from medcl.augment.transforms.thick_slice import ThickSlice
+from medcl.augment.transforms.transform import Setting
+from medcl.augment.transforms.window_jitter import WindowJitter
 
 SETTING = Setting(
     spacing_mm=(1.0, 2.0, 0.5), seeds=(11, 12), window=FixedWindow(low=-1000.0, high=1000.0)

@@ -8,11 +8,11 @@ from monai import transforms
 from medcl.augment import views
 from medcl.augment.defaults import ct_strict, mr_weighted
 from medcl.augment.grid import ViewGrid
-from medcl.augment.monai_adapter import Monai
 from medcl.augment.policy import Policy, check_policy
 from medcl.augment.random_field import seed_words
-from medcl.augment.tasks import TaskProfile
-from medcl.augment.transform import Setting
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.monai_adapter import Monai
+from medcl.augment.transforms.transform import Setting
 from medcl.augment.views import Source
 from medcl.config.loading import check
 from medcl.config.policy import PolicyConfig

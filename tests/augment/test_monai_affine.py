@@ -7,10 +7,10 @@ from monai import transforms
 
 from medcl.augment import views
 from medcl.augment.grid import ViewGrid
-from medcl.augment.monai_affine import MonaiAffine
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy, check_policy
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.monai_affine import MonaiAffine
 from medcl.augment.views import Source
 
 SIZE = 25

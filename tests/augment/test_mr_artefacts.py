@@ -6,13 +6,13 @@ import torch
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation as SciPyRotation
 
-from medcl.augment import motion
 from medcl.augment.chance import CornerChance, RandomChance
-from medcl.augment.ghosting import Ghosting
-from medcl.augment.gibbs import Gibbs
-from medcl.augment.monotone_map import MonotoneMap
-from medcl.augment.motion import Motion
-from medcl.augment.transform import Setting
+from medcl.augment.transforms import motion
+from medcl.augment.transforms.ghosting import Ghosting
+from medcl.augment.transforms.gibbs import Gibbs
+from medcl.augment.transforms.monotone_map import MonotoneMap
+from medcl.augment.transforms.motion import Motion
+from medcl.augment.transforms.transform import Setting
 
 ONE_MM = Setting(spacing_mm=(1.0, 1.0, 1.0), seeds=(5,))
 

@@ -1,8 +1,8 @@
 import torch
 
-from medcl.augment.gain import Gain, Gamma
-from medcl.augment.numbers import Numbers, columns_of, parameters_of, tabled
 from medcl.augment.random_field import _one_by_one, normal, seed_words
+from medcl.augment.rendering.numbers import Numbers, columns_of, parameters_of, tabled
+from medcl.augment.transforms.gain import Gain, Gamma
 
 TRANSFORMS = {"gain": Gain(factor=(0.9, 1.1)), "gamma": Gamma(exponent=(0.8, 1.25))}
 STILL = {name: transform.identity() for name, transform in TRANSFORMS.items()}

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from medcl.augment.blur import Blur
 from medcl.augment.chance import CornerChance, RandomChance
 from medcl.augment.contract import Flag
-from medcl.augment.crop import Crop
-from medcl.augment.cutout import Cutout
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.partial_fov import PartialFov
 from medcl.augment.policy import Policy
-from medcl.augment.thick_slice import ThickSlice
-from medcl.augment.transform import Setting
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.cutout import Cutout
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.partial_fov import PartialFov
+from medcl.augment.transforms.thick_slice import ThickSlice
+from medcl.augment.transforms.transform import Setting
 from medcl.augment.views import boxes, draw, render
 from medcl.errors import PolicyError
 

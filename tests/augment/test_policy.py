@@ -5,25 +5,25 @@ from dataclasses import replace
 
 import pytest
 
-from medcl.augment.anisotropic_scale import AnisotropicScale
-from medcl.augment.bias_field import BiasField
-from medcl.augment.blur import Blur
 from medcl.augment.contract import Flag, claim_of
-from medcl.augment.crop import Crop
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
-from medcl.augment.displacement import Displacement
-from medcl.augment.gain import Gain, Gamma
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
 from medcl.augment.policy import Policy, _numbers, check_policy, require_safe
-from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
-from medcl.augment.rot90 import Rot90
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.shear import GantryTilt, Shear
-from medcl.augment.tasks import TaskProfile, required_flags
-from medcl.augment.transform import require_common
+from medcl.augment.safety.tasks import TaskProfile, required_flags
+from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
+from medcl.augment.transforms.bias_field import BiasField
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.displacement import Displacement
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
+from medcl.augment.transforms.refusable import Flip, HuOffset, ResizedCrop
+from medcl.augment.transforms.rot90 import Rot90
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
+from medcl.augment.transforms.shear import GantryTilt, Shear
+from medcl.augment.transforms.transform import require_common
 from medcl.errors import ConfigError, PolicyError
 
 GRID = ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0))

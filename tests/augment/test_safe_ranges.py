@@ -6,29 +6,29 @@ import numpy as np
 import pytest
 import torch
 
-from medcl.augment.blur import Blur
-from medcl.augment.count_noise import CountNoise
-from medcl.augment.crop import Crop
-from medcl.augment.cutout import Cutout
-from medcl.augment.gain import Gain, Gamma
-from medcl.augment.ghosting import Ghosting
-from medcl.augment.gibbs import Gibbs
 from medcl.augment.grid import ViewGrid
-from medcl.augment.kernel_change import KernelChange
-from medcl.augment.low_resolution import LowResolution
-from medcl.augment.monotone_map import MonotoneMap
-from medcl.augment.motion import Motion
-from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
-from medcl.augment.partial_fov import PartialFov
 from medcl.augment.policy import Policy, check_policy
-from medcl.augment.respiratory_blur import RespiratoryBlur
-from medcl.augment.rotation import Rotation
-from medcl.augment.slice_dropout import SliceDropout
-from medcl.augment.tasks import TaskProfile
-from medcl.augment.thick_slice import ThickSlice
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.count_noise import CountNoise
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.cutout import Cutout
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.ghosting import Ghosting
+from medcl.augment.transforms.gibbs import Gibbs
+from medcl.augment.transforms.kernel_change import KernelChange
+from medcl.augment.transforms.low_resolution import LowResolution
+from medcl.augment.transforms.monotone_map import MonotoneMap
+from medcl.augment.transforms.motion import Motion
+from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
+from medcl.augment.transforms.partial_fov import PartialFov
+from medcl.augment.transforms.respiratory_blur import RespiratoryBlur
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.slice_dropout import SliceDropout
+from medcl.augment.transforms.thick_slice import ThickSlice
+from medcl.augment.transforms.window_jitter import WindowJitter
 from medcl.augment.views import boxes, draw, render
-from medcl.augment.window_jitter import WindowJitter
 
 WINDOWS = {
     "CT": FixedWindow(low=-1000.0, high=1000.0),

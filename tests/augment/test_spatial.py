@@ -5,18 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from medcl.augment.anisotropic_scale import AnisotropicScale
 from medcl.augment.chance import CornerChance, RandomChance
-from medcl.augment.crop import Crop
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.refusable import Flip, ResizedCrop
-from medcl.augment.rot90 import Rot90
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.shear import GantryTilt, Shear
-from medcl.augment.spatial_bounds import SpatialStep, compose
+from medcl.augment.safety.spatial_bounds import SpatialStep, compose
+from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.refusable import Flip, ResizedCrop
+from medcl.augment.transforms.rot90 import Rot90
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
+from medcl.augment.transforms.shear import GantryTilt, Shear
 from medcl.augment.views import draw, view_affines
 from medcl.augment.worst_case import Extremes
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from medcl.augment.contract import BREAKS, Claim, Flag
-from medcl.augment.crop import Crop
-from medcl.augment.data_facts import DataFacts, find_unknowns
 from medcl.augment.defaults import ct_strict, mr_weighted, pt
 from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import check_policy, require_safe
-from medcl.augment.refusable import Flip
-from medcl.augment.rotation import Rotation
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.data_facts import DataFacts, find_unknowns
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.refusable import Flip
+from medcl.augment.transforms.rotation import Rotation
 from medcl.errors import PolicyError
 
 GRID = ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0))

@@ -27,20 +27,20 @@ import numpy as np
 import torch
 
 from medcl.augment import views
-from medcl.augment.blur import Blur
-from medcl.augment.catalogue import Transform
 from medcl.augment.compiling import missing_compiler
-from medcl.augment.crop import Crop
-from medcl.augment.gain import Gain, Gamma
+from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import PercentileWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rendering import Look, finished
-from medcl.augment.rotation import Rotation
-from medcl.augment.sampling import samplings
-from medcl.augment.source import Source
-from medcl.augment.strip import Strip, strip_of
+from medcl.augment.rendering.rendering import Look, finished
+from medcl.augment.rendering.sampling import samplings
+from medcl.augment.rendering.strip import Strip, strip_of
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.catalogue import Transform
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.rotation import Rotation
 
 Result = dict[str, Any]
 
@@ -194,7 +194,8 @@ class Bench:
 
     def kernel_tiled(self) -> Result:
         """Time `kernel` with views and voxels as two dimensions, so that tables are read once."""
-        from medcl.augment import compiling, rendering
+        from medcl.augment import compiling
+        from medcl.augment.rendering.rendering import rendering
 
         kept = dict(compiling._OPTIONS)
         compiling._OPTIONS.update({"triton.prefer_nd_tiling": True, "triton.max_tiles": 2})

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.volume import Volume
 
 SLICES, PLANE = 150, 512

@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from medcl.augment.blur import Blur
-from medcl.augment.crop import Crop
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rotation import Rotation
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.rotation import Rotation
 from medcl.encoders.heads import projector
 from medcl.encoders.residual import residual
 from medcl.ingest.outcome import Accepted, Technical

@@ -26,15 +26,15 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from medcl.augment.blur import Blur
-from medcl.augment.gain import Gain, Gamma
+from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
-from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import PercentileWindow
 from medcl.augment.policy import Policy
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.source import Source
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
 from medcl.augment.views import boxes, draw, render
 from medcl.runtime.memory import keep_freed_memory
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from medcl.augment.catalogue import OcclusionTransform, ValueTransform
 from medcl.augment.policy import check_policy
-from medcl.augment.rotation import Rotation
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.catalogue import OcclusionTransform, ValueTransform
+from medcl.augment.transforms.rotation import Rotation
 from medcl.build.policies import policy_of
 from medcl.config.loading import load
 from medcl.config.policy import PolicyConfig

@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from medcl.augment.crop import Crop
-from medcl.augment.noise import GaussianNoise
-from medcl.augment.rotation import Rotation
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.rotation import Rotation
 from medcl.errors import InputError
 from medcl.evaluation.difficulty import (
     Matching,

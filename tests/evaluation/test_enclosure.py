@@ -6,38 +6,38 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from medcl.augment.anisotropic_scale import AnisotropicScale
-from medcl.augment.bias_field import BiasField
-from medcl.augment.blur import Blur
-from medcl.augment.catalogue import Transform
-from medcl.augment.count_noise import CountNoise
-from medcl.augment.crop import Crop
-from medcl.augment.cutout import Cutout
 from medcl.augment.defaults import ct_strict
-from medcl.augment.displacement import Displacement
-from medcl.augment.gain import Gain, Gamma
-from medcl.augment.ghosting import Ghosting
-from medcl.augment.gibbs import Gibbs
 from medcl.augment.grid import ViewGrid
-from medcl.augment.kernel_change import KernelChange
-from medcl.augment.low_resolution import LowResolution
-from medcl.augment.monai_adapter import Monai
-from medcl.augment.monai_affine import MonaiAffine
-from medcl.augment.monotone_map import MonotoneMap
-from medcl.augment.motion import Motion
-from medcl.augment.noise import GaussianNoise, RicianNoise
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
-from medcl.augment.partial_fov import PartialFov
-from medcl.augment.refusable import Flip, HuOffset, ResizedCrop
-from medcl.augment.respiratory_blur import RespiratoryBlur
-from medcl.augment.rot90 import Rot90
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.shear import GantryTilt, Shear
-from medcl.augment.slice_dropout import SliceDropout
-from medcl.augment.thick_slice import ThickSlice
-from medcl.augment.translation import Translation
-from medcl.augment.window_jitter import WindowJitter
+from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
+from medcl.augment.transforms.bias_field import BiasField
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.catalogue import Transform
+from medcl.augment.transforms.count_noise import CountNoise
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.cutout import Cutout
+from medcl.augment.transforms.displacement import Displacement
+from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.ghosting import Ghosting
+from medcl.augment.transforms.gibbs import Gibbs
+from medcl.augment.transforms.kernel_change import KernelChange
+from medcl.augment.transforms.low_resolution import LowResolution
+from medcl.augment.transforms.monai_adapter import Monai
+from medcl.augment.transforms.monai_affine import MonaiAffine
+from medcl.augment.transforms.monotone_map import MonotoneMap
+from medcl.augment.transforms.motion import Motion
+from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
+from medcl.augment.transforms.partial_fov import PartialFov
+from medcl.augment.transforms.refusable import Flip, HuOffset, ResizedCrop
+from medcl.augment.transforms.respiratory_blur import RespiratoryBlur
+from medcl.augment.transforms.rot90 import Rot90
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
+from medcl.augment.transforms.shear import GantryTilt, Shear
+from medcl.augment.transforms.slice_dropout import SliceDropout
+from medcl.augment.transforms.thick_slice import ThickSlice
+from medcl.augment.transforms.translation import Translation
+from medcl.augment.transforms.window_jitter import WindowJitter
 from medcl.evaluation.anatomy import anatomy_of
 from medcl.evaluation.enclosure import enclosures
 from tests.evaluation.phantoms import phantom

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from medcl.augment.defaults import ct_strict
-from medcl.augment.tasks import TaskProfile
-from medcl.augment.window_jitter import WindowJitter
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.window_jitter import WindowJitter
 from medcl.evaluation.findings import Measured, failure_rate_below, finding_of
 from medcl.evaluation.quantities import QUANTITIES, Quantity, quantities_of
 from tests.evaluation.phantoms import GRID

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.encoders.interface import Encoder
 from medcl.errors import InputError
 from medcl.evaluation import invariances

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medcl.augment.crop import Crop
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
-from medcl.augment.gain import Gain
-from medcl.augment.noise import GaussianNoise
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.refusable import Flip, HuOffset
-from medcl.augment.rotation import Rotation
-from medcl.augment.scale import Scale
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.gain import Gain
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.transforms.refusable import Flip, HuOffset
+from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
 from medcl.evaluation import controls, safety
 from medcl.evaluation.safety import audit_views
 from tests.evaluation.phantoms import GRID, phantom

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medcl.augment.crop import Crop
 from medcl.augment.defaults import ct_strict
-from medcl.augment.displacement import Displacement
 from medcl.augment.grid import ViewGrid
-from medcl.augment.refusable import Flip
-from medcl.augment.scale import Scale
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.displacement import Displacement
+from medcl.augment.transforms.refusable import Flip
+from medcl.augment.transforms.scale import Scale
 from medcl.augment.views import Source, draw
 from medcl.evaluation.view_map import rendered_maps, turn_and_zoom
 from tests.evaluation.phantoms import GRID, phantom

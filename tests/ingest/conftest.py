@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from medcl.ingest.identity import Keyring
-from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.volume import Volume
 
 SLICES = 5

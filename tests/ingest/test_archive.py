@@ -13,8 +13,8 @@ from medcl.ingest.identity import Keyring
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Accepted, Outcome, Refused
 from medcl.ingest.reading import read_job
-from medcl.io.dicom_writing import write_dicom_series
-from medcl.io.nifti import read_nifti, write_nifti
+from medcl.io.dicom.writing import write_dicom_series
+from medcl.io.images.nifti import read_nifti, write_nifti
 from medcl.io.refusal import ReasonCode
 from tests.ingest.whole import ingest, outcomes, survey
 

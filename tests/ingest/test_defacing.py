@@ -12,7 +12,7 @@ from medcl.augment.views import boxes, draw, render
 from medcl.errors import RequestError
 from medcl.ingest.defacing import Defacing, deface, removed_region
 from medcl.ingest.outcome import Accepted, Refused
-from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.runtime.tools import ToolLimits
 from medcl.store.packing import pack

@@ -6,9 +6,9 @@ import pytest
 from pydicom.dataset import FileDataset
 
 from medcl.ingest.grouping import stacks_of
-from medcl.io.dicom_file import Elements
-from medcl.io.dicom_header import slice_header
-from medcl.io.slice_header import SOFT_KEYS, SliceHeader
+from medcl.io.dicom.file import Elements
+from medcl.io.dicom.header import slice_header
+from medcl.io.dicom.slice_header import SOFT_KEYS, SliceHeader
 
 SLICES = 5
 

@@ -14,7 +14,7 @@ from medcl.errors import PrivacyError
 from medcl.ingest.identity import Keyring, is_junk_id
 from medcl.ingest.outcome import Accepted, Technical
 from medcl.ingest.reading import read_job
-from medcl.io.dicom_series import read_series
+from medcl.io.dicom.series import read_series
 from medcl.io.refusal import RefusedSeries
 from tests.ingest.conftest import cut_inside_sequence
 from tests.ingest.whole import survey

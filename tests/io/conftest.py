@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from medcl.geometry.affine import rotation
-from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.volume import Volume
 
 

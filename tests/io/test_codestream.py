@@ -10,10 +10,10 @@ import pytest
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import JPEGLSLossless
 
-from medcl.io.codestream import Codestream, codestream_of
-from medcl.io.dicom_checks import check_slice
-from medcl.io.dicom_header import read_slice_headers
-from medcl.io.dicom_pixels import stored_planes
+from medcl.io.dicom.checks import check_slice
+from medcl.io.dicom.codestream import Codestream, codestream_of
+from medcl.io.dicom.header import read_slice_headers
+from medcl.io.dicom.pixels import stored_planes
 from medcl.io.refusal import ReasonCode, RefusedSeries
 
 CORPUS = Path(pydicom.data.__file__).parent / "test_files"

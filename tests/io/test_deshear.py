@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from medcl.geometry.affine import transform_points
-from medcl.io.deshear import deshear
-from medcl.io.dicom_series import SeriesOptions, read_series
+from medcl.io.dicom.deshear import deshear
+from medcl.io.dicom.series import SeriesOptions, read_series
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 

@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from medcl.io.dicom_series import read_series
+from medcl.io.dicom.series import read_series
 from medcl.io.refusal import REASONS, ReasonCode, RefusedSeries
 from medcl.volume import Volume
 from tests.io.conftest import make_ct
@@ -173,7 +173,7 @@ def test_a_deflated_bomb_is_refused_before_it_grows(
     monkeypatch: pytest.MonkeyPatch, test_data: Path
 ) -> None:
     bomb = next((test_data / "dicom" / "transfer_syntaxes").glob("*1.2.1.99.dcm"))
-    monkeypatch.setattr("medcl.io.dicom_file.MAX_INFLATED_BYTES", 10_000)
+    monkeypatch.setattr("medcl.io.dicom.file.MAX_INFLATED_BYTES", 10_000)
     assert refusal([bomb] * 3).code == ReasonCode.LIMIT_EXCEEDED
 
 

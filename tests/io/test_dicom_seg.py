@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medcl.errors import InputError
-from medcl.io import dicom_file, label_object
-from medcl.io.dicom_series import read_series
-from medcl.io.label_drawing import describe, draw
-from medcl.io.label_grid import Grid
+from medcl.io.dicom import file as dicom_file
+from medcl.io.dicom.series import read_series
+from medcl.io.labels import object as label_object
+from medcl.io.labels.drawing import describe, draw
+from medcl.io.labels.grid import Grid
 from medcl.io.refusal import RefusedSeries
 from tests.io.conftest import make_ct
 from tests.io.label_files import changed, write_segmentation

@@ -6,9 +6,9 @@ from pathlib import Path
 import pydicom.data
 import pytest
 
-from medcl.io.dicom_checks import check_slice
-from medcl.io.dicom_file import read_elements
-from medcl.io.dicom_header import read_slice_headers
+from medcl.io.dicom.checks import check_slice
+from medcl.io.dicom.file import read_elements
+from medcl.io.dicom.header import read_slice_headers
 from medcl.io.refusal import ReasonCode, RefusedSeries
 
 CORPUS = Path(pydicom.data.__file__).parent / "test_files"

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.dataelem import DataElement
 
-from medcl.io.dicom_values import numbers, text, words
+from medcl.io.dicom.values import numbers, text, words
 
 
 def nested(depth: int) -> pydicom.Dataset:

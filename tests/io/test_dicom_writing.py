@@ -9,9 +9,9 @@ import pydicom
 import pytest
 
 from medcl.errors import InputError
-from medcl.io.dicom_series import read_series
-from medcl.io.integer_coding import code_exactly
-from medcl.io.nifti import read_nifti
+from medcl.io.dicom.integer_coding import code_exactly
+from medcl.io.dicom.series import read_series
+from medcl.io.images.nifti import read_nifti
 from medcl.volume import Volume
 
 Write = Callable[..., list[Path]]

@@ -9,10 +9,10 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from medcl.io.dicom_checks import check_slice
-from medcl.io.dicom_header import read_slice_headers
-from medcl.io.dicom_series import read_planes, read_series
-from medcl.io.enhanced import flattened
+from medcl.io.dicom.checks import check_slice
+from medcl.io.dicom.enhanced import flattened
+from medcl.io.dicom.header import read_slice_headers
+from medcl.io.dicom.series import read_planes, read_series
 from medcl.io.lps import flip_world
 from medcl.io.refusal import ReasonCode, RefusedSeries
 

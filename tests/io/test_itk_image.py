@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from medcl.io.itk_image import read_itk_image
+from medcl.io.images.itk_image import read_itk_image
 from medcl.io.refusal import ReasonCode, RefusedSeries
 
 DIRECTIONS = {
@@ -336,7 +336,7 @@ def test_a_flooded_metaimage_header_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medcl.io.text_header.MAX_FILE_BYTES", 600)
+    monkeypatch.setattr("medcl.io.images.text_header.MAX_FILE_BYTES", 600)
     for suffix in SUFFIXES:
         content = save(tmp_path / f"a{suffix}", packed=True)
         assert refusal(content, tmp_path).code == ReasonCode.LIMIT_EXCEEDED

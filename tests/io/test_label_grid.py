@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medcl.errors import InputError
-from medcl.io.label_grid import Grid, LabelGrid
+from medcl.io.labels.grid import Grid, LabelGrid
 
 
 def grid_of(shape=(4, 5, 6)) -> Grid:

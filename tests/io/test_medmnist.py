@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medcl.io.images.medmnist import read_facts, read_images
 from medcl.io.kinds import file_kind
-from medcl.io.medmnist import read_facts, read_images
 from medcl.io.refusal import ReasonCode, RefusedSeries
 
 
@@ -64,7 +64,7 @@ def test_other_archives_and_flat_images_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medcl.io.medmnist.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("medcl.io.images.medmnist.MAX_FILE_BYTES", 1000)
     assert code(archive) == ReasonCode.LIMIT_EXCEEDED
 
 

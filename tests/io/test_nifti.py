@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medcl.errors import InputError
-from medcl.io.nifti import (
+from medcl.io.images.nifti import (
     count_parts,
     read_label_map,
     read_nifti,
@@ -18,7 +18,7 @@ from medcl.io.nifti import (
     read_nifti_parts,
     write_nifti,
 )
-from medcl.io.nifti_file import open_nifti
+from medcl.io.images.nifti_file import open_nifti
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 from tests.io.conftest import make_ct, oriented_affine
@@ -156,7 +156,7 @@ def test_an_inflating_file_is_stopped_at_the_size_its_header_says(
     assert code(tmp_path / "a") == ReasonCode.DECODE_FAILED
     assert tracemalloc.get_traced_memory()[1] < 2**25
     tracemalloc.stop()
-    monkeypatch.setattr("medcl.io.nifti_header.MAX_FILE_BYTES", 500)
+    monkeypatch.setattr("medcl.io.images.nifti_header.MAX_FILE_BYTES", 500)
     assert code(save(tmp_path / "b", array)) == ReasonCode.LIMIT_EXCEEDED
     monkeypatch.setattr("medcl.io.inflate.MAX_FILE_BYTES", 100)
     assert code(save(tmp_path / "c", array)) == ReasonCode.LIMIT_EXCEEDED

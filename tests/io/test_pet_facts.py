@@ -8,9 +8,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from medcl.io.pet_facts import PET_TAGS, PetFacts, pet_facts
+from medcl.io.dicom.pet_facts import PET_TAGS, PetFacts, pet_facts
+from medcl.io.dicom.suv import suv_factors
 from medcl.io.quiet import quiet
-from medcl.io.suv import suv_factors
 from tests.io.pet_slices import GE, ge_slice, make_slice, philips, with_private
 
 

@@ -9,10 +9,10 @@ from matplotlib.path import Path as Outline
 
 from medcl.errors import InputError
 from medcl.geometry.affine import transform_points
-from medcl.io import polygons, rt_contours
-from medcl.io.label_drawing import describe, draw
-from medcl.io.label_grid import Grid
-from medcl.io.polygons import fill
+from medcl.io.labels import polygons, rt_contours
+from medcl.io.labels.drawing import describe, draw
+from medcl.io.labels.grid import Grid
+from medcl.io.labels.polygons import fill
 from medcl.io.refusal import RefusedSeries
 from tests.io.conftest import oriented_affine
 from tests.io.label_files import changed, item, write_structure_set

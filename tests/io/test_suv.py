@@ -11,9 +11,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from medcl.io.pet_facts import pet_facts
+from medcl.io.dicom.pet_facts import pet_facts
+from medcl.io.dicom.suv import suv_factors
 from medcl.io.refusal import ReasonCode, RefusedSeries
-from medcl.io.suv import suv_factors
 from tests.io.pet_slices import break_element, ge_slice, make_slice, philips, with_private
 
 FACTOR, FACTOR_AT_INJECTION = 4e-4, 2e-4

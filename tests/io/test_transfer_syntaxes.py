@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from medcl.io.dicom_checks import CODECS_EXTRA, check_slice
-from medcl.io.dicom_header import read_slice_headers
-from medcl.io.dicom_pixels import stored_planes
+from medcl.io.dicom.checks import CODECS_EXTRA, check_slice
+from medcl.io.dicom.header import read_slice_headers
+from medcl.io.dicom.pixels import stored_planes
 from medcl.io.refusal import ReasonCode
 
 LOSSLESS = (".2", ".2.1", ".2.1.99", ".2.2", ".2.5", ".2.4.57", ".2.4.70", ".2.4.80", ".2.4.90")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from medcl.io.dicom_series import read_series
+from medcl.io.dicom.series import read_series
 from medcl.io.refusal import RefusedSeries
 from pipelines.synthetic_hospital.anatomy import draw_anatomy
 from pipelines.synthetic_hospital.archive import image, plan

@@ -3,7 +3,7 @@
 from medcl.augment.defaults import ct_strict
 from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import Policy
-from medcl.augment.refusable import Flip
+from medcl.augment.transforms.refusable import Flip
 
 GRID = ViewGrid(size_voxels=(32, 32, 16), spacing_mm=(2.0, 2.0, 3.0))
 STRICT = ct_strict(grid=GRID)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from medcl.augment.defaults import ct_strict, mr_weighted, pt
-from medcl.augment.gain import Gain
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.refusable import HuOffset
+from medcl.augment.transforms.gain import Gain
+from medcl.augment.transforms.refusable import HuOffset
 from medcl.augment.views import Source
 from medcl.report.contact_sheet import Panel, SheetRow, contact_sheet, sheet_png, stacked_png
 from medcl.report.grey_windows import SOFT_TISSUE, default_windows

@@ -4,10 +4,10 @@ from typing import get_args
 
 import pytest
 
-from medcl.augment.catalogue import Transform
 from medcl.augment.contract import Flag
-from medcl.augment.monai_adapter import Monai
-from medcl.augment.tasks import TaskProfile
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.catalogue import Transform
+from medcl.augment.transforms.monai_adapter import Monai
 from medcl.report.policy_words import FLAGS, TASKS, spoken, task_words, transform_words
 from medcl.report.reader_study import failure_rate_below, pairs_needed, wilson_interval
 from tests.report.audit_content import STRICT

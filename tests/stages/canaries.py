@@ -17,7 +17,7 @@ import SimpleITK as sitk
 from pydicom.datadict import DicomDictionary
 from pydicom.uid import generate_uid
 
-from medcl.io.dicom_file import read_elements
+from medcl.io.dicom.file import read_elements
 from medcl.io.quiet import quiet
 from medcl.io.refusal import RefusedSeries
 from pipelines.synthetic_hospital.headers import HOSPITAL, ISSUER

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from medcl.ingest.identity import Keyring
-from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.stages import ingest
 from medcl.stages.progress import Silent
 from medcl.store.store import Store

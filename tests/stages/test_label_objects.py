@@ -13,8 +13,8 @@ from medcl.errors import InputError
 from medcl.geometry.affine import transform_points
 from medcl.ingest.identity import Keyring
 from medcl.ingest.outcome import Accepted
-from medcl.io.dicom_writing import write_dicom_series
-from medcl.io.label_grid import Grid
+from medcl.io.dicom.writing import write_dicom_series
+from medcl.io.labels.grid import Grid
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages import labels
 from medcl.stages.label_intake import LabelIntake

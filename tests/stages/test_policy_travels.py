@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from medcl.augment.data_facts import DataFacts
+from medcl.augment.safety.data_facts import DataFacts
 from medcl.errors import PolicyError
 from medcl.stages import encoders, pretrain
 from tests.stages.small_site import PRETRAIN, STUDY, medcl

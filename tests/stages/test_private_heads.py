@@ -14,7 +14,7 @@ import pytest
 from medcl.ingest.defacing import Defacing
 from medcl.ingest.identity import Keyring
 from medcl.ingest.options import IngestOptions
-from medcl.io.dicom_writing import write_dicom_series
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.stages import ingest
 from medcl.stages.progress import Silent
 from medcl.stages.summary import StageSummary

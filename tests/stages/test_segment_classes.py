@@ -3,7 +3,7 @@
 import pytest
 
 from medcl.errors import InputError
-from medcl.io.label_object import LabelObject, Segment
+from medcl.io.labels.object import LabelObject, Segment
 from medcl.stages.segment_classes import (
     ClassWords,
     choose,

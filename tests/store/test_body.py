@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from medcl.augment import views
-from medcl.augment.crop import Crop
+from medcl.augment.drawing.placing import Place, body_fraction
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.placing import Place, body_fraction
 from medcl.augment.policy import Policy
+from medcl.augment.transforms.crop import Crop
 from medcl.geometry.boxes import Box
 from medcl.geometry.parts import eroded, large_parts
 from medcl.store.store import Store

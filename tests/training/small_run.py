@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from medcl.augment.crop import Crop
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
+from medcl.augment.transforms.crop import Crop
 from medcl.encoders.heads import projector
 from medcl.encoders.residual import residual
 from medcl.methods.contrastive import ContrastiveMethod

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from medcl.augment import views
-from medcl.augment.cutout import Cutout
+from medcl.augment.transforms.cutout import Cutout
 from medcl.errors import CorruptionError, InputError, PolicyError
 from medcl.store.store import Store
 from medcl.store.viewing import source_of

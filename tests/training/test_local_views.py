@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from medcl.augment.contract import Flag
-from medcl.augment.crop import Crop
-from medcl.augment.data_facts import DataFacts
 from medcl.augment.grid import LocalViews
 from medcl.augment.policy import require_safe
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.transforms.crop import Crop
 from medcl.augment.views import draw_locals
 from medcl.store.viewing import source_of
 from medcl.training import checkpoint as checkpoints

@@ -1,0 +1,1 @@
+"""Which view is made: its place, its pose and its numbers, as a function of its address."""

@@ -1,0 +1,231 @@
+"""Placing: where in a volume a view may lie, and where its partners may."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from medcl.augment.chance import Chance
+from medcl.augment.drawing.pose import Move, Pose, moved_pose, on_lattice, overlap, spread_over
+from medcl.augment.drawing.source import Source
+from medcl.augment.grid import ViewGrid
+from medcl.augment.transforms.crop import LESION_KEPT, Crop
+from medcl.augment.transforms.transform import Linear
+from medcl.augment.warp import Warp
+from medcl.geometry.affine import transform_points
+from medcl.shapes import Points, Vector3
+
+_ATTEMPTS = 16
+_NEARER = 0.75  # each place that is tried lies nearer to a safe one than that before
+_SAFETY = 0.02  # the overlap is estimated on a lattice; this keeps the true one above the bound
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A volume, the grid of a view in it, and what a crop asks of it."""
+
+    source: Source
+    grid: ViewGrid
+    crop: Crop
+
+
+def draw_pose(chance: Chance, place: Place, move: Move) -> Pose:
+    """Return a pose at a random place, for the first view of a volume.
+
+    Along axes on which the volume is longer than the view, the view stays inside the volume; along
+    the others the volume stays inside the view. Places that hold too little of the body, or that
+    cut a lesion, are tried again nearer to the middle of body or lesion.
+
+    Args:
+        chance: Where numbers come from.
+        place: The volume, the grid, and the crop.
+        move: What the spatial transforms amount to.
+
+    Returns:
+        The pose.
+    """
+    tried: list[tuple[int, int, Pose]] = []
+    for pose in _tried(chance, place, move):
+        cut = _cuts(pose, place)
+        if cut == 0 and _holds_body(pose, place):
+            return pose
+        tried.append((cut, -len(tried), pose))
+    # The last of those that cut fewest lesions: it lies nearest to the middle.
+    return min(tried, key=lambda each: each[:2])[2]
+
+
+def draw_partner(chance: Chance, place: Place, move: Move, *, first: Pose) -> Pose:
+    """Return a pose that shares with the first one what the crop asks for.
+
+    Places are tried at random, each nearer to the first pose than the one before; the last resort
+    is the first pose itself.
+
+    Args:
+        chance: Where numbers come from.
+        place: The volume, the grid, and the crop.
+        move: What the spatial transforms of the new view amount to.
+        first: The pose of the volume's first view.
+
+    Returns:
+        The pose.
+    """
+    bound = place.crop.min_overlap
+    reach = place.grid.extent_mm * (1 - bound)
+    for _ in range(_ATTEMPTS):
+        free = _free(chance, place, move)
+        step = np.clip(free.centre_mm - first.centre_mm, -reach, reach)
+        near = Pose(first.centre_mm + step, move.linear, move.warp)
+        candidate = on_lattice(near, place.source, place.grid)
+        if _fits(candidate, first, place):
+            return candidate
+        reach = reach * _NEARER
+    candidate = Pose(first.centre_mm, move.linear, move.warp)
+    return candidate if _fits(candidate, first, place) else first
+
+
+def draw_inside(
+    chance: Chance, source: Source, grid: ViewGrid, move: Move, *, outer: Pose, around: ViewGrid
+) -> Pose:
+    """Return the pose of a small view at a random place inside of a large one.
+
+    Args:
+        chance: Where numbers come from.
+        source: The volume.
+        grid: The grid of the small view.
+        move: What the spatial transforms of the small view amount to; where it does not fit into
+            the large one as it is turned, it is turned as that one is.
+        outer: The pose of the large view.
+        around: The grid of the large view.
+
+    Returns:
+        The pose.
+    """
+    room = _room(move, grid, outer, around)
+    if (room < 0).any():
+        move = Move(outer.linear, move.offset_mm)
+        room = np.maximum(_room(move, grid, outer, around), 0.0)
+    aside = np.array([chance.between(-mm, mm) for mm in room.tolist()])
+    centre = outer.centre_mm + np.linalg.inv(outer.linear) @ aside
+    pose = Pose(centre, move.linear, move.warp)
+    rounded = on_lattice(pose, source, grid)
+    corners = rounded.world_of(_corners(grid), grid)
+    return rounded if outer.shows(corners, around).all() else pose
+
+
+def _room(move: Move, grid: ViewGrid, outer: Pose, around: ViewGrid) -> Vector3:
+    """Return how far the centre of a small view may lie from that of a large one, per axis."""
+    reach = grid.extent_mm / 2 + _reach_mm(move.warp, grid)
+    half = np.abs(outer.linear @ np.linalg.inv(move.linear)) @ reach
+    return np.asarray(around.extent_mm / 2 - half - _reach_mm(outer.warp, around))
+
+
+def _reach_mm(warp: Warp | None, grid: ViewGrid) -> Vector3:
+    return np.zeros(3) if warp is None else warp.reach_voxels * np.asarray(grid.spacing_mm)
+
+
+def _corners(grid: ViewGrid) -> Points:
+    ends = [(-0.5, size - 0.5) for size in grid.size_voxels]
+    return np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def body_fraction(pose: Pose, place: Place) -> float:
+    """Return the part of a view that lies in the body, or in the volume where that is unknown."""
+    source = place.source
+    points = spread_over(pose, place.grid)
+    voxels = transform_points(np.linalg.inv(source.affine), points)
+    box = source.body
+    low = np.zeros(3) if box is None else np.asarray(box.lower)
+    high = np.asarray(source.shape if box is None else box.upper)
+    return float(((voxels >= low - 0.5) & (voxels <= high - 0.5)).all(axis=1).mean())
+
+
+def lesions_shown(pose: Pose, source: Source, grid: ViewGrid) -> list[float]:
+    """Return which part of each lesion of a volume a view shows."""
+    world = (transform_points(source.affine, lesion) for lesion in source.lesions)
+    return [float(pose.shows(points, grid).mean()) for points in world]
+
+
+def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
+    """Yield poses at random places, each nearer to the middle of the body or of one lesion."""
+    lower, upper = _places(place, move.linear)
+    lesions = place.source.lesions if place.crop.lesions == "both" else ()
+    if lesions:
+        chosen = lesions[min(int(chance.between(0.0, float(len(lesions)))), len(lesions) - 1)]
+        middle = np.clip(chosen.mean(axis=0), lower, upper)
+        half = _half_voxels(place, move.linear)
+        lower, upper = np.maximum(lower, middle - half), np.minimum(upper, middle + half)
+    else:
+        middle = (lower + upper) / 2
+    for _ in range(_ATTEMPTS):
+        yield _at(chance, lower, upper, place, move)
+        lower, upper = (middle + (end - middle) * _NEARER for end in (lower, upper))
+
+
+def _free(chance: Chance, place: Place, move: Move) -> Pose:
+    lower, upper = _places(place, move.linear)
+    return _at(chance, lower, upper, place, move)
+
+
+def _at(chance: Chance, lower: Vector3, upper: Vector3, place: Place, move: Move) -> Pose:
+    voxel = [chance.between(low, high) for low, high in zip(lower, upper, strict=True)]
+    centre = transform_points(place.source.affine, np.array([voxel]))[0]
+    return moved_pose(Pose(centre, move.linear), place.source, place.grid, move)
+
+
+def _half_voxels(place: Place, linear: Linear) -> Vector3:
+    to_voxel = np.linalg.inv(place.source.affine[:3, :3]) @ np.linalg.inv(linear)
+    return np.asarray(np.abs(to_voxel) @ (place.grid.extent_mm / 2))
+
+
+def _places(place: Place, linear: Linear) -> tuple[Vector3, Vector3]:
+    source, box = place.source, place.source.body
+    low = np.zeros(3) if box is None else np.asarray(box.lower, dtype=float)
+    high = np.asarray(source.shape if box is None else box.upper, dtype=float)
+    low, high = low - 0.5, high - 0.5
+    half = _half_voxels(place, linear)
+    ends = np.stack([low + half, high - half])
+    return ends.min(axis=0), ends.max(axis=0)
+
+
+def _holds_body(pose: Pose, place: Place) -> bool:
+    least = place.crop.min_body_fraction
+    return least == 0 or body_fraction(pose, place) >= least
+
+
+def _cuts(pose: Pose, place: Place) -> int:
+    """Return how many lesions a first view cuts; showing none where it should is worse than all."""
+    if place.crop.lesions == "ignore" or not place.source.lesions:
+        return 0
+    shown = lesions_shown(pose, place.source, place.grid)
+    wanted = place.crop.lesions == "both" and max(shown) < LESION_KEPT
+    return sum(0 < part < LESION_KEPT for part in shown) + int(wanted) * (len(shown) + 1)
+
+
+def _fits(candidate: Pose, first: Pose, place: Place) -> bool:
+    """Return whether a pose shares with the first one what the crop asks for."""
+    crop = place.crop
+    if crop.min_overlap > 0:
+        shared = overlap(first, candidate, place.grid)
+        if shared < min(crop.min_overlap + _SAFETY, 1.0):
+            return False
+    if crop.min_body_fraction > 0:
+        most = min(crop.min_body_fraction, body_fraction(first, place))
+        if body_fraction(candidate, place) < most:
+            return False
+    if crop.lesions == "ignore":
+        return True
+    both = zip(
+        lesions_shown(first, place.source, place.grid),
+        lesions_shown(candidate, place.source, place.grid),
+        strict=True,
+    )
+    return all(_is_consistent(one, other) for one, other in both)
+
+
+def _is_consistent(one: float, other: float) -> bool:
+    """Return whether two views show a lesion alike: both, neither, or the same part of it."""
+    if one == 0 or other == 0:
+        return one == other
+    if max(one, other) >= LESION_KEPT:
+        return min(one, other) >= LESION_KEPT
+    return abs(one - other) <= 1 - LESION_KEPT

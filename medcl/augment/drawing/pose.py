@@ -1,0 +1,154 @@
+"""Poses: where in the patient a view looks, and how the anatomy is turned and scaled in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from medcl.augment.drawing.source import Source
+from medcl.augment.grid import ViewGrid
+from medcl.augment.transforms.transform import Linear
+from medcl.augment.warp import Warp, inverse
+from medcl.geometry import affine as affines
+from medcl.shapes import Affine, Points, Vector3
+
+_LATTICE = 10
+
+Inside = Bool[np.ndarray, "P"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """A view's place.
+
+    Attributes:
+        centre_mm: World point at the centre of the view.
+        linear: Anatomy → view about that centre, in world mm.
+        warp: Displaces the view's voxels before all else; ``None`` for a view without one.
+    """
+
+    centre_mm: Vector3
+    linear: Linear
+    warp: Warp | None = None
+
+    def view_to_world(self, grid: ViewGrid) -> Affine:
+        """Return view voxel, as displaced → anatomical world point in mm, 4 x 4."""
+        placed = affines.grid_affine(
+            centre_mm=np.zeros(3),
+            shape=grid.size_voxels,
+            spacing=np.asarray(grid.spacing_mm, dtype=float),
+        )
+        back = np.eye(4)
+        back[:3, :3] = np.linalg.inv(self.linear)
+        back[:3, 3] = self.centre_mm
+        return np.asarray(back @ placed)
+
+    def world_of(self, voxels: Points, grid: ViewGrid) -> Points:
+        """Return the anatomical world points in mm that voxels of the view show."""
+        moved = voxels if self.warp is None else voxels + self.warp.at(voxels)
+        return affines.transform_points(self.view_to_world(grid), moved)
+
+    def voxels_of(self, world: Points, grid: ViewGrid) -> Points:
+        """Return where in the view world points are seen, in its voxels, inside of it or not."""
+        voxels = affines.transform_points(np.linalg.inv(self.view_to_world(grid)), world)
+        return voxels if self.warp is None else inverse(self.warp, voxels)
+
+    def shows(self, world: Points, grid: ViewGrid) -> Inside:
+        """Return which world points lie inside of the view, edges included, shape ``(P,)``."""
+        straight = affines.transform_points(np.linalg.inv(self.view_to_world(grid)), world)
+        if self.warp is None:
+            return _inside(straight, grid)
+        reach = self.warp.reach_voxels
+        shown = _inside(straight, grid, margin=-reach)
+        # Only what lies near the sides may be drawn in or pushed out.
+        near = _inside(straight, grid, margin=reach) & ~shown
+        places = inverse(self.warp, straight[near], tolerance_voxels=1e-3)
+        shown[near] = _inside(places, grid)
+        return shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """What the spatial transforms of a view amount to.
+
+    Attributes:
+        linear: Anatomy → view, in world mm.
+        offset_mm: How far the centre of the view moves.
+        warp: How it is displaced, or ``None``.
+    """
+
+    linear: Linear
+    offset_mm: Vector3
+    warp: Warp | None = None
+
+
+def _inside(voxels: Points, grid: ViewGrid, margin: Vector3 | None = None) -> Inside:
+    """Return which places lie in a view grown by a margin; sides that coincide are inside."""
+    edge = 0.5 + 1e-6 + (np.zeros(3) if margin is None else margin)
+    last = np.asarray(grid.size_voxels) - 1
+    return np.asarray(((voxels >= -edge) & (voxels <= last + edge)).all(axis=1))
+
+
+def overlap(first: Pose, second: Pose, grid: ViewGrid, other: ViewGrid | None = None) -> float:
+    """Return the part of one view that the other one shows too, the smaller of both ways.
+
+    Args:
+        first: A pose.
+        second: Another pose in the same volume.
+        grid: The grid of the first view.
+        other: The grid of the second view; the same by default.
+
+    Returns:
+        A fraction from 0 to 1, estimated on a 10 x 10 x 10 lattice.
+
+    Example:
+        >>> still = Pose(np.zeros(3), np.eye(3))
+        >>> aside = Pose(np.array([5.0, 0.0, 0.0]), np.eye(3))
+        >>> overlap(still, aside, ViewGrid(size_voxels=(10, 10, 10), spacing_mm=(1.0, 1.0, 1.0)))
+        0.5
+    """
+    other = other or grid
+    return min(seen(first, grid, second, other), seen(second, other, first, grid))
+
+
+def seen(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float:
+    """Return the part of the first view that the second one shows too, on a lattice."""
+    return float(second.shows(spread_over(first, grid), other).mean())
+
+
+def spread_over(pose: Pose, grid: ViewGrid) -> Points:
+    """Return the world points of a 10 x 10 x 10 lattice over a view, shape ``(1000, 3)``."""
+    steps = (np.arange(_LATTICE) + 0.5) / _LATTICE
+    x, y, z = (steps * size - 0.5 for size in grid.size_voxels)
+    points = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
+    if pose.warp is not None:
+        points = points + pose.warp.on_axes(x, y, z)
+    return affines.transform_points(pose.view_to_world(grid), points.reshape(-1, 3))
+
+
+def centre_pose(source: Source, grid: ViewGrid) -> Pose:
+    """Return the pose at the middle of a volume, moved by less than a voxel onto its lattice."""
+    pose = Pose(affines.centre_mm(source.affine, source.shape), np.eye(3))
+    return on_lattice(pose, source, grid)
+
+
+def moved_pose(pose: Pose, source: Source, grid: ViewGrid, move: Move) -> Pose:
+    """Return the pose with its centre moved and its anatomy turned, scaled and bent anew."""
+    moved = Pose(pose.centre_mm + move.offset_mm, move.linear, move.warp)
+    return on_lattice(moved, source, grid)
+
+
+def on_lattice(pose: Pose, source: Source, grid: ViewGrid) -> Pose:
+    """Return the pose moved by half a voxel at most so that no interpolation is needed.
+
+    It can be so when the axes and the spacing of volume and view agree: interpolating at sub-voxel
+    offsets would only take noise and texture away.
+    """
+    if pose.warp is not None:
+        return pose
+    to_source = np.linalg.inv(source.affine) @ pose.view_to_world(grid)
+    linear = to_source[:3, :3]
+    if np.abs(linear - np.rint(linear)).max() > 1e-6 or round(float(np.abs(linear).sum())) != 3:
+        return pose
+    residue = np.rint(to_source[:3, 3]) - to_source[:3, 3]
+    return Pose(pose.centre_mm + source.affine[:3, :3] @ residue, pose.linear)

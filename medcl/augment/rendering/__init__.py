@@ -1,0 +1,1 @@
+"""How a drawn view is made: one sampling, then the values, compiled or not."""

@@ -1,0 +1,214 @@
+"""Rendering: sampled voxels through the transforms of values to what a network sees.
+
+Transforms that look at one voxel at a time are grouped into runs. A run is one function, so that
+a compiler makes one pass over memory of it, sampling and normalisation included.
+
+```
+sample → fill → begin → run ── blur ── run ── … ── finish → mask
+└────────── one kernel ─────┘       └─ one kernel ─────────┘
+```
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import torch
+
+from medcl.augment.compiling import Compiled, let_vary
+from medcl.augment.contract import PolicyModality
+from medcl.augment.grid import ViewGrid
+from medcl.augment.normalisation import Normalisation
+from medcl.augment.random_field import Words
+from medcl.augment.rendering.numbers import Columns, Numbers, parameters_of
+from medcl.augment.rendering.sampling import Samplings
+from medcl.augment.rendering.trilinear import trilinear
+from medcl.augment.transforms.catalogue import ValueTransform, is_pointwise
+from medcl.augment.transforms.transform import Setting
+from medcl.shapes import ViewMask, Views
+
+FILL: Mapping[PolicyModality, float] = {
+    "CT": -1024.0,
+    "MR_WEIGHTED": 0.0,
+    "MR_QUANTITATIVE": 0.0,
+    "PT": 0.0,
+    "OT": 0.0,
+}
+"""What lies outside of a volume before normalisation: air in HU, nothing elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is the same for every batch of a policy, so that its kernels are made once.
+
+    Attributes:
+        grid: Size and spacing of the views.
+        modality: What the volumes are.
+        window: From physical values to what the network sees.
+        channels: Of the views.
+    """
+
+    grid: ViewGrid
+    modality: PolicyModality
+    window: Normalisation
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One transform of values, its place in the policy, and where it finds its parameters."""
+
+    transform: ValueTransform
+    stream: int
+    columns: Columns
+
+
+Run = tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass over the voxels of views: what is compiled into one kernel.
+
+    Attributes:
+        look: Of the policy.
+        run: Transforms that look at one voxel at a time, in order.
+        is_last: Whether values are normalised after them.
+    """
+
+    look: Look
+    run: Run
+    is_last: bool
+
+    def open(
+        self,
+        given: Samplings,
+        table: torch.Tensor,
+        words: Words,
+    ) -> tuple[Views, ViewMask]:
+        """Return sampled values after the run, and where they were measured."""
+        look = self.look
+        values, mask = trilinear(*given, view_shape=look.grid.size_voxels, channels=look.channels)
+        values = torch.where(mask, values, FILL[look.modality])
+        values = look.window.begin(values, table[:, 0], table[:, 1])
+        return self.close(values, mask, table, words), mask
+
+    def close(
+        self,
+        values: Views,
+        mask: ViewMask,
+        table: torch.Tensor,
+        words: Words,
+    ) -> Views:
+        """Return values after the run."""
+        for link in self.run:
+            setting = _setting(self.look, link, words)
+            values = link.transform.apply(values, parameters_of(table, link.columns), setting)
+        return torch.where(mask, self.look.window.finish(values), -1.0) if self.is_last else values
+
+
+def finished(
+    look: Look,
+    links: Sequence[Link],
+    given: Samplings,
+    numbers: Numbers,
+    *,
+    is_measured: bool,
+    compiled: bool,
+) -> tuple[Views, ViewMask]:
+    """Return views and their mask.
+
+    Args:
+        look: Of the policy.
+        links: Transforms of values in order.
+        given: What is sampled, and where.
+        numbers: What was drawn, on the device.
+        is_measured: Whether every voxel of every view is known to be measured, so that nobody has
+            to look.
+        compiled: Compile the kernels; else the same functions run as they are.
+
+    Returns:
+        Views ``(B, C, X, Y, Z)`` in the range of the window, -1 outside; mask
+        ``(B, 1, X, Y, Z)``.
+    """
+    device = given[0].device.type
+    if compiled:
+        if device == "cpu":
+            # Its compiler makes vectors of float32, but not of int16.
+            given = (given[0].float(), *given[1:])
+        _let_vary(given, numbers, device)
+    first, *others = _groups(links)
+    one = Pass(look, first if compiled else _active(first, numbers), is_last=not others)
+    opened = _kernel(one, "open", device) if compiled else one.open
+    values, mask = opened(given, numbers.table, numbers.words)
+    measured = None if is_measured else mask
+    while others:
+        (lone,), run, *others = others
+        values = _alone(look, lone, values, measured, numbers, compiled=compiled)
+        one = Pass(look, run if compiled else _active(run, numbers), is_last=not others)
+        if one.run or one.is_last:
+            closed = _kernel(one, "close", device) if compiled else one.close
+            values = closed(values, mask, numbers.table, numbers.words)
+    return values, mask
+
+
+@lru_cache(maxsize=64)
+def _kernel(one: Pass, part: Literal["open", "close"], device: str) -> Callable[..., Any]:
+    """Return the compiled pass; it is kept for as long as the process lives."""
+    return Compiled(one.open if part == "open" else one.close, device)
+
+
+def _groups(links: Sequence[Link]) -> list[Run]:
+    """Return runs, which may be empty, and between them the transforms that stand alone."""
+    groups: list[Run] = [()]
+    for link in links:
+        if is_pointwise(link.transform):
+            groups[-1] += (link,)
+        else:
+            groups += [(link,), ()]
+    return groups
+
+
+def _active(run: Run, numbers: Numbers) -> Run:
+    return tuple(link for link in run if numbers.is_active(link.stream))
+
+
+def _alone(
+    look: Look,
+    link: Link,
+    values: Views,
+    measured: ViewMask | None,
+    numbers: Numbers,
+    *,
+    compiled: bool,
+) -> Views:
+    if not numbers.is_active(link.stream):
+        return values
+    setting = _setting(look, link, numbers.words, measured=measured, compiled=compiled)
+    return link.transform.apply(values, parameters_of(numbers.table, link.columns), setting)
+
+
+def _setting(
+    look: Look,
+    link: Link,
+    seeds: Words,
+    *,
+    measured: ViewMask | None = None,
+    compiled: bool = False,
+) -> Setting:
+    return Setting(
+        spacing_mm=look.grid.spacing_mm,
+        seeds=seeds,
+        stream=link.stream,
+        modality=look.modality,
+        window=look.window,
+        measured=measured,
+        compiled=compiled,
+    )
+
+
+def _let_vary(given: Samplings, numbers: Numbers, device: str) -> None:
+    let_vary(given[0], given[1])
+    if device != "cpu":
+        let_vary(*given[2:], numbers.table, numbers.words)
