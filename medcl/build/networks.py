@@ -2,6 +2,7 @@
 
 import torch
 
+from medcl.augment.policy import Policy
 from medcl.config.encoder import (
     Densenet121Config,
     EncoderConfig,
@@ -14,6 +15,7 @@ from medcl.config.objective import DclConfig, NtXentConfig, ObjectiveConfig, Pro
 from medcl.encoders.families import build_encoder
 from medcl.encoders.heads import projector
 from medcl.encoders.interface import Encoder
+from medcl.errors import RequestError
 from medcl.methods.contrastive import ContrastiveMethod, Objective
 from medcl.objectives.dcl import DCL
 from medcl.objectives.nt_xent import NTXent
@@ -67,6 +69,33 @@ def encoder_of(settings: EncoderConfig, *, in_channels: int, seed: int) -> Encod
                 )
             case SwinUnetrConfig():
                 return build_encoder("swin_unetr", in_channels=in_channels, width=settings.width)
+
+
+def require_sizes(encoder: Encoder, policy: Policy, *, to_pyramid: bool = False) -> None:
+    """Refuse views that an encoder cannot take, before any is made.
+
+    Args:
+        encoder: Takes the views.
+        policy: Says how large they are; local ones are only looked at for pooled features.
+        to_pyramid: The encoder is asked for its inner maps.
+
+    Raises:
+        RequestError: A view is too small for the encoder, or not a multiple of what it takes.
+
+    Example:
+        >>> from medcl.config.encoder import ResidualConfig
+        >>> from medcl.augment.defaults import ct_strict
+        >>> from medcl.augment.grid import ViewGrid
+        >>> small = encoder_of(ResidualConfig(name="residual", width=8), in_channels=1, seed=0)
+        >>> grid = ViewGrid(size_voxels=(32, 32, 32), spacing_mm=(2.0, 2.0, 2.0))
+        >>> require_sizes(small, ct_strict(grid=grid))
+    """
+    sizes = {"policy.grid.size_voxels": policy.grid.size_voxels}
+    if policy.local is not None and not to_pyramid:
+        sizes["policy.local.size_voxels"] = policy.local.size_voxels
+    for setting, size in sizes.items():
+        if (objection := encoder.objection(size, to_pyramid=to_pyramid)) is not None:
+            raise RequestError(f"{setting} must suit the encoder: {objection}")
 
 
 def objective_of(settings: ObjectiveConfig) -> Objective:

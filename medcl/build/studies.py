@@ -1,6 +1,7 @@
 """The bench of a study, or of one fine-tuning, from its settings: split, encoders, recipes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -8,7 +9,7 @@ import torch
 
 from medcl.adaptation.recipe import FinetuneRecipe
 from medcl.build.cohorts import cohort_rows, labelled_volumes, split_of
-from medcl.build.networks import encoder_of
+from medcl.build.networks import encoder_of, require_sizes
 from medcl.build.policies import policy_of, stored_modality
 from medcl.build.recipes import finetune_recipe_of
 from medcl.config.encoder import EncoderConfig
@@ -87,7 +88,7 @@ def bench_of(
         label_set=config.label_set,
         num_classes=_num_classes(store, split, config),
         min_per_class=config.min_per_class if isinstance(config, StudyConfig) else 1,
-        encoder_of=partial(_encoder, config.architecture, channels.pop(), dict(encoders)),
+        encoder_of=partial(_encoder, config, channels.pop(), dict(encoders)),
         recipe_of=partial(_recipe, config),
         is_balanced=config.probe.is_balanced,
         device=choose_device(config.machine.device),
@@ -95,6 +96,19 @@ def bench_of(
 
 
 def _encoder(
+    config: LabelledConfig,
+    in_channels: int,
+    encoders: Mapping[str, Encoder],
+    init: str,
+    seed: int,
+) -> Encoder:
+    encoder = _unchecked(config.architecture, in_channels, encoders, init, seed)
+    grid = replace(policy_of(config.policy), local=None)
+    require_sizes(encoder, grid, to_pyramid=config.kind == "segmentation")
+    return encoder
+
+
+def _unchecked(
     architecture: EncoderConfig | None,
     in_channels: int,
     encoders: Mapping[str, Encoder],

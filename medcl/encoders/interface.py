@@ -1,6 +1,6 @@
 """What every encoder gives: pooled features for a view, and a pyramid for a decoder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -99,7 +99,7 @@ class Encoder(nn.Module):
         Raises:
             ValueError: The channels or the size are not what this encoder takes.
         """
-        self._check(views, self._layout.feature_multiple)
+        self._check(views, to_pyramid=False)
         return self._stages(self.network, views)[-1].mean(dim=(2, 3, 4))
 
     def pyramid(self, views: Views) -> list[torch.Tensor]:
@@ -115,7 +115,7 @@ class Encoder(nn.Module):
         Raises:
             ValueError: The channels or the size are not what this encoder takes.
         """
-        self._check(views, self.size_multiple)
+        self._check(views, to_pyramid=True)
         return self._stages(self.network, views)
 
     @property
@@ -123,14 +123,28 @@ class Encoder(nn.Module):
         """Name and options, JSON values only; `medcl.encoders.families.rebuild` takes it."""
         return dict(self._description)
 
-    def _check(self, views: torch.Tensor, multiple: int) -> None:
-        name, size = self._description["name"], tuple(views.shape[2:])
+    def objection(self, size: Sequence[int], *, to_pyramid: bool = False) -> str | None:
+        """Return why views of a size cannot be taken, as a sentence, or ``None`` if they can.
+
+        Args:
+            size: Voxels per axis.
+            to_pyramid: Ask for the inner maps, not for pooled features.
+        """
+        multiple = self.size_multiple if to_pyramid else self._layout.feature_multiple
+        if min(size) >= self._layout.smallest and not any(voxels % multiple for voxels in size):
+            return None
+        steps = f", in multiples of {multiple}" if multiple > 1 else ""
+        return (
+            f"{self._description['name']} takes views of at least {self._layout.smallest} voxels "
+            f"per axis{steps}, got {' x '.join(map(str, size))}."
+        )
+
+    def _check(self, views: torch.Tensor, *, to_pyramid: bool) -> None:
         if views.shape[1] != self.in_channels:
+            name = self._description["name"]
             raise ValueError(
                 f"{name} takes views of {self.in_channels} channels, got {views.shape[1]}."
             )
-        if min(size) < self._layout.smallest or any(voxels % multiple for voxels in size):
-            raise ValueError(
-                f"{name} takes views of at least {self._layout.smallest} voxels per axis, "
-                f"in multiples of {multiple}, got {size}."
-            )
+        objection = self.objection(views.shape[2:], to_pyramid=to_pyramid)
+        if objection is not None:
+            raise ValueError(objection)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from medcl.augment.policy import Policy, check_policy
 from medcl.augment.safety.tasks import TaskProfile
-from medcl.build.networks import method_of
+from medcl.build.networks import method_of, require_sizes
 from medcl.config.audit import AuditConfig
 from medcl.config.objective import ProjectorConfig
 from medcl.encoders.delivery import Delivered
@@ -47,6 +47,7 @@ def difficulty_of(
         in_channels=rows[0].num_channels,
         seed=config.seed,
     )
+    require_sizes(method.encoder, policy)
     steps = config.difficulty.steps
     with progress.task("Difficulty", total=max(steps, 1), unit="steps") as advance:
         marks = config.lesion_set

@@ -8,7 +8,7 @@ from typing import cast
 from medcl.augment.policy import Policy, require_safe
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows, held_out_patients
-from medcl.build.networks import method_of
+from medcl.build.networks import method_of, require_sizes
 from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
 from medcl.build.recipes import machine_of, recipe_of
 from medcl.config.pretrain import PretrainConfig
@@ -45,6 +45,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
 
     Raises:
         InputError: No patient is left to train on.
+        RequestError: Views are too small for the encoder.
         PolicyError: Views keep off lesions, and no set of label maps says where they are.
     """
     store = Store.open(config.store)
@@ -78,6 +79,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         in_channels=rows[0].num_channels,
         seed=config.training.seed,
     )
+    require_sizes(method.encoder, policy)
     lesions = {}
     if config.training.lesion_set is not None and policy.keeps_lesions:
         lesions = lesion_points(store, config.training.lesion_set, rows)
