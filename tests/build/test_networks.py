@@ -26,9 +26,7 @@ def with_local(*size):
 
 def test_a_local_view_too_small_for_the_encoder_is_refused():
     require_sizes(ENCODER, with_local(16, 16, 16))
-    with pytest.raises(
-        RequestError, match=r"policy.local.size_voxels .* got 16 x 16 x 12"
-    ):
+    with pytest.raises(RequestError, match=r"policy.local.size_voxels .* got 16 x 16 x 12"):
         require_sizes(ENCODER, with_local(16, 16, 12))
 
 

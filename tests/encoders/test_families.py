@@ -76,7 +76,8 @@ def test_channels_other_than_declared_are_refused(encoder):
 
 def test_a_size_the_pyramid_cannot_halve_is_refused(encoder):
     size = (32, 32, 33)
-    with pytest.raises(ValueError, match=rf"in multiples of {encoder.size_multiple}, got 32 x 32 x 33"):
+    expected = rf"in multiples of {encoder.size_multiple}, got 32 x 32 x 33"
+    with pytest.raises(ValueError, match=expected):
         encoder.pyramid(views(1, size))
 
 
