@@ -1,5 +1,6 @@
 """Batches of views: drawn and read ahead, rendered where training runs."""
 
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,10 @@ from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
 
 __all__ = ["NUM_GLOBAL_VIEWS", "Batch", "BatchReader"]
+
+_SWITCH_INTERVAL_S = 2e-4
+"""Each operation on a GPU gives up Python's lock; the thread that feeds the GPU would wait up to
+5 ms, the usual interval, to get it back from those that put batches together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -142,9 +147,13 @@ class BatchReader:
             batches=self.prefetch_steps + 2,
         )
         joiner = ThreadPoolExecutor(self._joiners, thread_name_prefix="medcl-join")
+        interval_s = sys.getswitchinterval()
+        if self.device.type == "cuda":
+            sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
             yield self._in_order(readers, joiner, kept, start, stop)
         finally:
+            sys.setswitchinterval(interval_s)
             readers.close()
             joiner.shutdown(wait=True, cancel_futures=True)
             readers.release()

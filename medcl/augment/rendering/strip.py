@@ -39,7 +39,8 @@ class Strip:
         valid: True where voxels were measured, box after box; ``None`` if all were.
         channels: Of every view.
         where: Where each box is; on the CPU.
-        layout: The same, on the device.
+        is_inside: Whether each view lies among the centres of its source's voxels; on the CPU.
+        layout: Where each box is, on the device.
     """
 
     lattices: tuple[Lattice, ...]
@@ -51,12 +52,13 @@ class Strip:
     valid: Bool[torch.Tensor, "M"] | None
     channels: int
     where: Int64[np.ndarray, "B 8"]
+    is_inside: Bool[np.ndarray, "B"]
     layout: Layout
 
     @property
     def is_measured(self) -> bool:
         """Whether every voxel of every view is known to be measured."""
-        return self.valid is None and all(lattice.is_inside for lattice in self.lattices)
+        return self.valid is None and bool(self.is_inside.all())
 
     def __reduce__(self) -> tuple[object, ...]:
         """Return how another process gets it: tables by value, voxels in shared memory."""
@@ -68,6 +70,7 @@ class Strip:
             self.valid,
             self.channels,
             self.where,
+            self.is_inside,
             tuple(table.numpy() for table in tables),
         )
 
@@ -89,6 +92,7 @@ class Strip:
             voxels=self.voxels[start : start + length],
             valid=None if self.valid is None else self.valid[valid_start : valid_start + size],
             where=where,
+            is_inside=self.is_inside[here],
             layout=torch.from_numpy(where).to(self.layout),
         )
 
@@ -184,6 +188,7 @@ def _with_tables(
         valid=valid,
         channels=strips[0].channels,
         where=where,
+        is_inside=np.concatenate([strip.is_inside for strip in strips]),
         layout=_concatenated([torch.from_numpy(where)], dtype, pin=pin),
     )
 
@@ -195,6 +200,7 @@ def _received(
     valid: torch.Tensor | None,
     channels: int,
     where: np.ndarray,
+    is_inside: np.ndarray,
     tables: tuple[np.ndarray, ...],
 ) -> Strip:
     matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in tables)
@@ -208,6 +214,7 @@ def _received(
         valid=valid,
         channels=channels,
         where=where,
+        is_inside=is_inside,
         layout=layout,
     )
 
@@ -309,6 +316,7 @@ def _of(
         valid=valid,
         channels=channels,
         where=where,
+        is_inside=np.array([lattice.is_inside for lattice in lattices]),
         layout=torch.from_numpy(where).to(_index_dtype(len(voxels))),
     )
 
