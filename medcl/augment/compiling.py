@@ -38,14 +38,18 @@ def missing_compiler(device_type: str) -> str | None:
         'views are not compiled for mps'
     """
     if device_type == "cpu":
-        names = [os.environ.get("CXX", ""), "g++", "c++", "clang++"]
-        found = any(name and shutil.which(name) for name in names)
-        return None if found else "no C++ compiler is installed"
+        return "no C++ compiler is installed" if cpp_compiler() is None else None
     if device_type == "cuda":
         if importlib.util.find_spec("triton") is None:
             return "Triton is not installed"
         return None if shutil.which("cc") or shutil.which("gcc") else "Triton needs a C compiler"
     return f"views are not compiled for {device_type}"
+
+
+def cpp_compiler() -> str | None:
+    """Return the path of a C++ compiler, or ``None`` on a machine without one."""
+    names = [os.environ.get("CXX", ""), "g++", "c++", "clang++"]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 class Compiled:
