@@ -10,6 +10,8 @@ Words = Int32[torch.Tensor, "B 2"]
 
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - (1 << 32)
 _GOLDEN = 0x9E3779B9
+_CHUNK = 65_536
+"""Pairs that are made at once; some ten arrays of so many numbers fit into the cache of a core."""
 _SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in range(7))
 """Of the series of the sine, enough up to a quarter of a turn."""
 
@@ -56,9 +58,16 @@ def normal(
     words = (seed_words(seeds) if isinstance(seeds, tuple) else seeds).to(device)
     if torch.compiler.is_compiling() and device.type != "cpu":
         return _one_by_one(words, size, stream).reshape(len(words), *shape)
-    counter = torch.arange(half, dtype=torch.int32, device=device)
-    radius, turns = _polar(counter, words, stream)
-    pair = torch.cat([radius * _cosine(turns), radius * _cosine(turns - 0.25)], dim=1)
+    # Plain torch goes through memory at every step; a part of a field stays in a CPU's cache.
+    is_whole = torch.compiler.is_compiling() or device.type != "cpu"
+    step = max(half, 1) if is_whole else _CHUNK
+    parts = []
+    for start in range(0, half, step):
+        end = min(start + step, half)
+        counter = torch.arange(start, end, dtype=torch.int32, device=device)
+        radius, turns = _polar(counter, words, stream)
+        parts.append((radius * _cosine(turns), radius * _cosine(turns - 0.25)))
+    pair = torch.cat([part[member] for member in range(2) for part in parts], dim=1)
     return pair[:, :size].reshape(len(words), *shape)
 
 

@@ -28,6 +28,7 @@ from medcl.augment.random_field import Words
 from medcl.augment.rendering.numbers import Columns, Numbers, parameters_of
 from medcl.augment.rendering.sampling import Samplings, interpolated
 from medcl.augment.rendering.trilinear import trilinear
+from medcl.augment.taps import is_everywhere
 from medcl.augment.transforms.catalogue import ValueTransform, is_pointwise
 from medcl.augment.transforms.transform import Setting
 from medcl.shapes import ViewMask, Views
@@ -104,7 +105,7 @@ class Pass:
         words: Words,
     ) -> Views:
         """Return values that were sampled before after the run."""
-        values = torch.where(mask, values, FILL[self.look.modality])
+        values = _filled(values, mask, FILL[self.look.modality])
         values = self.look.window.begin(values, table[:, 0], table[:, 1])
         return self.close(values, mask, table, words)
 
@@ -119,7 +120,7 @@ class Pass:
         for link in self.run:
             setting = _setting(self.look, link, words)
             values = link.transform.apply(values, parameters_of(table, link.columns), setting)
-        return torch.where(mask, self.look.window.finish(values), -1.0) if self.is_last else values
+        return _filled(self.look.window.finish(values), mask, -1.0) if self.is_last else values
 
 
 def finished(
@@ -168,6 +169,14 @@ def finished(
             closed = _kernel(one, "close", device) if compiled else one.close
             values = closed(values, mask, numbers.table, numbers.words)
     return values, mask
+
+
+def _filled(values: Views, mask: ViewMask, fill: float) -> Views:
+    """Return values with something else where the mask is false."""
+    if torch.compiler.is_compiling() or values.device.type != "cpu":
+        return torch.where(mask, values, fill)
+    # Most views lie within their volume; to look takes a tenth of the time.
+    return values if is_everywhere(mask) else torch.where(mask, values, fill)
 
 
 @lru_cache(maxsize=64)

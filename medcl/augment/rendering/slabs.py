@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from medcl.augment.rendering.trilinear import HALF, WHOLE, Inside, Values
 
-_SLAB_VOXELS = 65_536
+_SLAB_VOXELS = 98_304
 """A dozen arrays of so many floats fit into the cache of a core."""
 
 
