@@ -17,8 +17,8 @@ Beyond = Literal["replicate", "constant"]
 RADII = 3.0
 """Gaussians are cut at this many standard deviations."""
 
-_SLAB_VOXELS = 98_304
-"""A few arrays of so many floats fit into the cache of a core."""
+_SLAB_VOXELS = 131_072
+"""A few arrays of so many floats fit into a cache."""
 
 
 def smooth(

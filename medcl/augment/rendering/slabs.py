@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Shaped
 
 from medcl.augment.rendering.trilinear import HALF, WHOLE, Inside, Values
 
-_SLAB_VOXELS = 98_304
-"""A dozen arrays of so many floats fit into the cache of a core."""
+_SLAB_VOXELS = 131_072
+"""A dozen arrays of so many floats fit into a cache."""
 
 
 class _Box(NamedTuple):
