@@ -82,7 +82,7 @@ def _library() -> ctypes.CDLL | None:
     if compiler is None:
         return None
     for flags in _FLAGS:
-        with tempfile.TemporaryDirectory(prefix="medcl-") as folder:
+        with tempfile.TemporaryDirectory(prefix="medcl-", ignore_cleanup_errors=True) as folder:
             target = Path(folder, "native.so")
             command = [compiler, *flags, "-shared", "-fPIC", str(_SOURCE), "-o", str(target)]
             try:
