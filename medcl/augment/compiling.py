@@ -14,10 +14,15 @@ from typing import Any
 
 import torch
 
-_OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
-    # Coordinates are used many times; to compute them anew costs less than to keep them.
-    "realize_reads_threshold": 10_000,
-    "realize_opcount_threshold": 10_000,
+_OPTIONS: dict[str, dict[str, str | int | bool | Callable[..., Any]]] = {
+    "cuda": {
+        # Coordinates are used many times; to compute them anew costs less than to keep them.
+        "realize_reads_threshold": 10_000,
+        "realize_opcount_threshold": 10_000,
+    },
+    # A CPU's kernels take no coordinates, and a hash that is written out for each of its uses
+    # takes a minute or two to compile.
+    "cpu": {},
 }
 
 _MOST_KERNELS = 64
@@ -38,14 +43,18 @@ def missing_compiler(device_type: str) -> str | None:
         'views are not compiled for mps'
     """
     if device_type == "cpu":
-        names = [os.environ.get("CXX", ""), "g++", "c++", "clang++"]
-        found = any(name and shutil.which(name) for name in names)
-        return None if found else "no C++ compiler is installed"
+        return "no C++ compiler is installed" if cpp_compiler() is None else None
     if device_type == "cuda":
         if importlib.util.find_spec("triton") is None:
             return "Triton is not installed"
         return None if shutil.which("cc") or shutil.which("gcc") else "Triton needs a C compiler"
     return f"views are not compiled for {device_type}"
+
+
+def cpp_compiler() -> str | None:
+    """Return the path of a C++ compiler, or ``None`` on a machine without one."""
+    names = [os.environ.get("CXX", ""), "g++", "c++", "clang++"]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 class Compiled:
@@ -69,7 +78,7 @@ class Compiled:
         if (missing := missing_compiler(device_type)) is not None:
             _log_once(f"Views are made without compiling: {missing}. Results are the same.")
         else:
-            self._run = torch.compile(function, fullgraph=True, options=_OPTIONS)
+            self._run = torch.compile(function, fullgraph=True, options=_OPTIONS[device_type])
 
     def __call__(self, *tensors: Any) -> Any:  # noqa: ANN401 - whatever the function takes
         """Return what the function returns."""

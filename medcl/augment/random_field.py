@@ -10,6 +10,8 @@ Words = Int32[torch.Tensor, "B 2"]
 
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - (1 << 32)
 _GOLDEN = 0x9E3779B9
+_CHUNK = 131_072
+"""Pairs that are made at once; some ten arrays of so many numbers fit into a cache."""
 _SINE = tuple((-1) ** n / math.factorial(2 * n + 1) for n in range(7))
 """Of the series of the sine, enough up to a quarter of a turn."""
 
@@ -56,9 +58,16 @@ def normal(
     words = (seed_words(seeds) if isinstance(seeds, tuple) else seeds).to(device)
     if torch.compiler.is_compiling() and device.type != "cpu":
         return _one_by_one(words, size, stream).reshape(len(words), *shape)
-    counter = torch.arange(half, dtype=torch.int32, device=device)
-    radius, turns = _polar(counter, words, stream)
-    pair = torch.cat([radius * _cosine(turns), radius * _cosine(turns - 0.25)], dim=1)
+    # Plain torch goes through memory at every step; a part of a field stays in a CPU's cache.
+    is_whole = torch.compiler.is_compiling() or device.type != "cpu"
+    step = max(half, 1) if is_whole else _CHUNK
+    parts = []
+    for start in range(0, half, step):
+        end = min(start + step, half)
+        counter = torch.arange(start, end, dtype=torch.int32, device=device)
+        radius, turns = _polar(counter, words, stream)
+        parts.append((radius * _cosine(turns), radius * _cosine(turns - 0.25)))
+    pair = torch.cat([part[member] for member in range(2) for part in parts], dim=1)
     return pair[:, :size].reshape(len(words), *shape)
 
 
@@ -79,7 +88,7 @@ def _polar(
     counter: torch.Tensor, words: Words, stream: int
 ) -> tuple[Float[torch.Tensor, "B N"], Float[torch.Tensor, "B N"]]:
     """Return the radius and the angle, in turns, of a pair of normal numbers."""
-    radius = torch.sqrt(-2.0 * torch.log(_uniform(counter, words, 2 * stream)))
+    radius = _uniform(counter, words, 2 * stream).log_().mul_(-2.0).sqrt_()
     return radius, _uniform(counter, words, 2 * stream + 1)
 
 
@@ -127,16 +136,17 @@ def _uniform(counter: torch.Tensor, words: Words, stream: int) -> torch.Tensor:
     """Return numbers strictly between 0 and 1, one row per seed."""
     first = words[:, :1] + _signed(stream * _GOLDEN)
     second = words[:, 1:] ^ _signed((stream + 1) * _GOLDEN)
-    mixed = _mix(_mix(counter ^ first) + second)
-    return ((mixed & 0xFFFFFF).to(torch.float32) + 0.5) * 2.0**-24
+    mixed = _mix(_mix(counter ^ first).add_(second))
+    return mixed.bitwise_and_(0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24)
 
 
 def _mix(value: torch.Tensor) -> torch.Tensor:
-    value = value ^ ((value >> 16) & 0xFFFF)
-    value = value * _FIRST
-    value = value ^ ((value >> 15) & 0x1FFFF)
-    value = value * _SECOND
-    return value ^ ((value >> 16) & 0xFFFF)
+    # In place, since every new array pushes another one out of the cache.
+    value = value ^ (value >> 16).bitwise_and_(0xFFFF)
+    value.mul_(_FIRST)
+    value.bitwise_xor_((value >> 15).bitwise_and_(0x1FFFF))
+    value.mul_(_SECOND)
+    return value.bitwise_xor_((value >> 16).bitwise_and_(0xFFFF))
 
 
 def _signed(value: int) -> int:

@@ -248,7 +248,7 @@ def render(
         numbers: What `numbers_of` returns for these views, if somebody asked already; best on the
             device.
         device: Where to compute.
-        compiled: Compile the kernels at their first use, which takes half a minute once and is
+        compiled: Compile the kernels at their first use, which takes 20 seconds once and is
             faster from then on; the same views within rounding.
 
     Returns:

@@ -9,8 +9,8 @@ from medcl.runtime.devices import DeviceChoice
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 """``auto`` is bfloat16 autocast on a GPU that has it and float32 elsewhere."""
 
-_WORTH_COMPILING_VOXELS = 2e9
-"""A CPU core makes so many voxels in as much less time as compiling takes, about a minute."""
+_WORTH_COMPILING_VOXELS = 1.5e9
+"""A CPU core makes so many voxels in as much less time as compiling takes, about 20 seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 
 from medcl.augment.rendering.lattice import Lattice
+from medcl.augment.rendering.native import has_native, trilinear_native
+from medcl.augment.rendering.slabs import trilinear_by_slabs
 from medcl.augment.rendering.strip import Strip, strip_of
 from medcl.augment.rendering.trilinear import HALF, coordinates, trilinear
 from medcl.augment.taps import RADII, smooth
@@ -52,8 +54,26 @@ def sample(
     strip = strip_of(lattices, voxels, validity)
     shape, channels = lattices[0].view_shape, strip.channels
     given = samplings(strip, device=device)
-    values, inside = trilinear(*given, view_shape=shape, channels=channels)
+    values, inside = interpolated(given, view_shape=shape, channels=channels)
     return torch.where(inside, values, 0.0), inside
+
+
+def interpolated(
+    given: Samplings, *, view_shape: tuple[int, int, int], channels: int, compiled: bool = False
+) -> tuple[Views, ViewMask]:
+    """Return samples and where they are measured, the fastest way that the device knows.
+
+    Args:
+        given: What `samplings` returns.
+        view_shape: Voxels of every view.
+        channels: Of every view.
+        compiled: Sample by a compiled loop where that can be had; of effect on a CPU only, since
+            the kernels of a GPU sample themselves.
+    """
+    if given[0].device.type != "cpu":
+        return trilinear(*given, view_shape=view_shape, channels=channels)
+    way = trilinear_native if compiled and has_native(given[0]) else trilinear_by_slabs
+    return way(*given, view_shape=view_shape, channels=channels)
 
 
 def samplings(strip: Strip, *, device: torch.device) -> Samplings:

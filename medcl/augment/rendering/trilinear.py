@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Shaped
 HALF = 0.5 + 1e-4
 """A voxel reaches this far beyond its centre; float32 needs the rest."""
 
-_WHOLE = 1e-3  # a view voxel is valid if at most this much of it comes from unmeasured voxels
+WHOLE = 1e-3  # a view voxel is valid if at most this much of it comes from unmeasured voxels
 
 Values = Float[torch.Tensor, "B C X Y Z"]
 Inside = Bool[torch.Tensor, "B 1 X Y Z"]
@@ -74,7 +74,7 @@ def trilinear(
     )
     if valid is not None:
         share = _blend([_picked(valid, c + _column(layout[:, 1])) for c in corners], parts)
-        inside = inside & (share >= 1.0 - _WHOLE)
+        inside = inside & (share >= 1.0 - WHOLE)
     return values, inside[:, None]
 
 
