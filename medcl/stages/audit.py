@@ -12,7 +12,7 @@ from medcl.config.audit import AuditConfig
 from medcl.config.writing import write
 from medcl.encoders.delivery import Delivered, read_encoder
 from medcl.errors import PolicyError
-from medcl.evaluation.safety import Case, SafetyReport, audit_views
+from medcl.evaluation.audit.safety import Case, SafetyReport, audit_views
 from medcl.report.contact_sheet import sheet_png
 from medcl.report.sheet_rows import Shown, sheet_rows
 from medcl.runtime.seeds import derive_seed

@@ -8,8 +8,13 @@ from medcl.build.networks import method_of
 from medcl.config.audit import AuditConfig
 from medcl.config.objective import ProjectorConfig
 from medcl.encoders.delivery import Delivered
-from medcl.evaluation.difficulty import FEWEST_PATIENTS, Difficulty, PairMaker, measure_difficulty
-from medcl.evaluation.invariances import probe_invariances
+from medcl.evaluation.difficulty.difficulty import (
+    FEWEST_PATIENTS,
+    Difficulty,
+    measure_difficulty,
+)
+from medcl.evaluation.difficulty.pairs import PairMaker
+from medcl.evaluation.probes.invariances import probe_invariances
 from medcl.runtime.devices import choose_device
 from medcl.stages.encoders import policy_of_encoder
 from medcl.stages.progress import ProgressSink

@@ -9,7 +9,7 @@ import medcl
 from medcl.augment.contract import CONTRACT_VERSION
 from medcl.config.audit import AuditConfig
 from medcl.config.writing import plain
-from medcl.evaluation.safety import SafetyReport
+from medcl.evaluation.audit.safety import SafetyReport
 from medcl.report.audit_page import Surroundings, audit_page
 from medcl.report.contact_sheet import stacked_png
 from medcl.runtime.files import write_bytes, write_json

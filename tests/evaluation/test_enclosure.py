@@ -38,8 +38,8 @@ from medcl.augment.transforms.slice_dropout import SliceDropout
 from medcl.augment.transforms.thick_slice import ThickSlice
 from medcl.augment.transforms.translation import Translation
 from medcl.augment.transforms.window_jitter import WindowJitter
-from medcl.evaluation.anatomy import anatomy_of
-from medcl.evaluation.enclosure import enclosures
+from medcl.evaluation.audit.enclosure import enclosures
+from medcl.evaluation.measures.anatomy import anatomy_of
 from tests.evaluation.phantoms import phantom
 
 SPACING = 1.6

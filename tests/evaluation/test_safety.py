@@ -15,8 +15,8 @@ from medcl.augment.transforms.noise import GaussianNoise
 from medcl.augment.transforms.refusable import Flip, HuOffset
 from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.scale import Scale
-from medcl.evaluation import controls, safety
-from medcl.evaluation.safety import audit_views
+from medcl.evaluation.audit import harms, safety
+from medcl.evaluation.audit.safety import audit_views
 from tests.evaluation.phantoms import GRID, phantom
 
 
@@ -227,7 +227,7 @@ def test_every_modality_has_controls_that_come_out_as_they_must(policy, modality
 
 
 def test_an_audit_that_misses_a_control_is_void(cases, monkeypatch):
-    monkeypatch.setattr(controls, "_brightened", lambda scene: [scene.view()])
+    monkeypatch.setattr(harms, "brightened", lambda scene: [scene.view()])
     report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
     assert [name for name, good in report.controls.items() if not good] == ["50 HU added"]
     assert report.is_void
@@ -235,7 +235,7 @@ def test_an_audit_that_misses_a_control_is_void(cases, monkeypatch):
 
 
 def test_an_audit_that_refuses_good_views_is_void(cases, monkeypatch):
-    monkeypatch.setattr(controls, "_moved", controls._magnified)
+    monkeypatch.setattr(harms, "moved", harms.magnified)
     report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
     assert [name for name, good in report.controls.items() if not good] == ["moved by whole voxels"]
     assert report.is_void

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from medcl.evaluation.anatomy import TISSUES_HU
-from medcl.evaluation.observed import Classes, Mask, Observed
-from medcl.evaluation.quantities import DRIFT_HU
+from medcl.evaluation.measures.anatomy import TISSUES_HU
+from medcl.evaluation.measures.observed import Classes, Mask, Observed
+from medcl.evaluation.quantities.hounsfield import DRIFT_HU
 
 _FEWEST = 64
 _KNOWN = 0.25

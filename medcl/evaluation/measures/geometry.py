@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from medcl.evaluation.observed import Observed
-from medcl.evaluation.view_map import shared_fraction, turn_and_zoom
+from medcl.evaluation.measures.observed import Observed
+from medcl.geometry.affine import transform_points
+from medcl.shapes import Affine
 
 
 def view_geometry(observed: Observed) -> dict[str, float]:
@@ -56,3 +57,51 @@ def pair_geometry(first: Observed, second: Observed) -> dict[str, float]:
         "scale_between_views": max(*zooms, *(1 / zoom for zoom in zooms)) - 1,
         "overlap": shared_fraction(one, other, (x, y, z)),
     }
+
+
+def turn_and_zoom(linear: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Return the rotation angle in degrees and the smallest and largest magnification.
+
+    Args:
+        linear: View mm → world mm, 3 x 3; its mirror, if any, is taken out first.
+
+    Returns:
+        The angle of the nearest rotation, and magnifications of anatomy in the view.
+
+    Example:
+        >>> angle, zooms = turn_and_zoom(np.eye(3) / 1.1)
+        >>> angle, round(zooms[0], 3)
+        (0.0, 1.1)
+    """
+    left, stretches, right = np.linalg.svd(linear)
+    turn = left @ right
+    cosine = (np.trace(turn * np.sign(np.linalg.det(turn))) - 1) / 2
+    angle = float(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    return angle, (float(1 / stretches.max()), float(1 / stretches.min()))
+
+
+def shared_fraction(first: Affine, second: Affine, shape: tuple[int, int, int]) -> float:
+    """Return the part of one view that another shows too, the smaller of both ways.
+
+    Args:
+        first: View voxel → world of one view.
+        second: The same of the other.
+        shape: Voxels of both.
+
+    Returns:
+        A fraction from 0 to 1, counted over every second voxel.
+
+    Example:
+        >>> aside = np.eye(4)
+        >>> aside[0, 3] = 4.0
+        >>> shared_fraction(np.eye(4), aside, (8, 8, 8))
+        0.5
+    """
+    index = np.stack(np.meshgrid(*(np.arange(0, n, 2) + 0.5 for n in shape), indexing="ij"), -1)
+    places = index.reshape(-1, 3)
+    shares = []
+    for one, other in ((first, second), (second, first)):
+        seen = transform_points(np.linalg.inv(other) @ one, places)
+        inside = (seen >= -0.5) & (seen <= np.asarray(shape) - 0.5)
+        shares.append(float(inside.all(axis=1).mean()))
+    return min(shares)

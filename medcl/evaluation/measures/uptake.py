@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import ndimage
 
-from medcl.evaluation.observed import Grey, Mask, Observed
+from medcl.evaluation.measures.observed import Grey, Mask, Observed
 
 Values = Float64[np.ndarray, " S"]
 

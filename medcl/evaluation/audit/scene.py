@@ -11,8 +11,8 @@ from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import Policy
 from medcl.augment.views import plain
-from medcl.evaluation.anatomy import Anatomy, Case, anatomy_of
-from medcl.evaluation.observed import Observed, observe, visible_range
+from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
+from medcl.evaluation.measures.observed import Observed, observe, visible_range
 from medcl.geometry.affine import spacing_mm
 
 _MOST_VOXELS = 40

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
-from medcl.evaluation.observed import Grey, Mask, Observed
-from medcl.evaluation.tissue_measures import smallest_contrast
-from medcl.evaluation.uptake_measures import level_values
+from medcl.evaluation.measures.observed import Grey, Mask, Observed
+from medcl.evaluation.measures.tissue import smallest_contrast
+from medcl.evaluation.measures.uptake import level_values
 
 _FEWEST = 64
 _MOST_VOXELS = 48

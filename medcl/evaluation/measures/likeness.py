@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from medcl.evaluation.observed import Grey, Mask, Observed
+from medcl.evaluation.measures.observed import Grey, Mask, Observed
 
 _SYMMETRIC = 0.9
 _MARGIN = 0.02

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from medcl.evaluation.field_measures import field_of_view, lesion_pair
-from medcl.evaluation.geometry_measures import pair_geometry, view_geometry
-from medcl.evaluation.likeness_measures import likeness
-from medcl.evaluation.noise_measures import texture
-from medcl.evaluation.observed import Observed
-from medcl.evaluation.quantities import QUANTITIES
-from medcl.evaluation.tissue_measures import tissue_drift
-from medcl.evaluation.uptake_measures import calibration
+from medcl.evaluation.measures.field import field_of_view, lesion_pair
+from medcl.evaluation.measures.geometry import pair_geometry, view_geometry
+from medcl.evaluation.measures.likeness import likeness
+from medcl.evaluation.measures.noise import texture
+from medcl.evaluation.measures.observed import Observed
+from medcl.evaluation.measures.tissue import tissue_drift
+from medcl.evaluation.measures.uptake import calibration
+from medcl.evaluation.quantities.table import QUANTITIES
 
 Figures = Mapping[str, float]
 

@@ -15,13 +15,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
-from medcl.augment.safety.tasks import TaskProfile, required_flags
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.encoders.families import rebuild
 from medcl.encoders.interface import Encoder
 from medcl.errors import InputError
-from medcl.evaluation.linear_probe import (
+from medcl.evaluation.probes.linear_probe import (
     FEWEST_PATIENTS,
     Features,
     Probed,
@@ -29,7 +28,9 @@ from medcl.evaluation.linear_probe import (
     probe_amount,
     probe_group,
 )
-from medcl.evaluation.shown import Shower, groups_of, shifts_of
+from medcl.evaluation.probes.mirror import TURN_DEGREES, Mirror, mirror_of
+from medcl.evaluation.probes.shown import Shower, groups_of, shifts_of
+from medcl.evaluation.probes.told import Probe, needed, verdict_of, warnings_of
 from medcl.runtime.seeds import derive_seed, generator
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
@@ -39,54 +40,6 @@ Advance = Callable[[int], None]
 
 _DRAWS = 4
 _ZOOM = (0.85, 1.15)
-_TURN_DEGREES = 10.0
-_TOLD = {"R²": 0.8, "AUC": 0.9}
-_LOST = {"R²": 0.2, "AUC": 0.6}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """One thing an encoder was asked.
-
-    Attributes:
-        name: Of the probe.
-        title: What was asked, for people.
-        measure: ``R²`` or ``AUC``.
-        value: On patients the probe has not seen.
-        interval: 95 %, by bootstrap over patients.
-        untrained: The same of fresh weights.
-        is_needed: Whether the task needs the answer.
-        verdict: ``told``, ``partly`` or ``lost``.
-    """
-
-    name: str
-    title: str
-    measure: str
-    value: float
-    interval: tuple[float, float]
-    untrained: float
-    is_needed: bool
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
-    """How alike a volume and its mirror image are to the encoder, beside one that is turned.
-
-    Attributes:
-        cos_mirrored: Mean cosine of features of a volume and its mirror image, features centred
-            over volumes.
-        cos_rotated: Likewise of a volume and itself turned by 10 degrees.
-        difference: Mean of rotated minus mirrored; near 0 where sides look alike.
-        difference_interval: Its 95 % interval, by bootstrap over patients.
-        sentence: What it means.
-    """
-
-    cos_mirrored: float
-    cos_rotated: float
-    difference: float
-    difference_interval: tuple[float, float]
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +131,7 @@ class _Asked:
 
     def variants(self, policy: Policy) -> list[Mapping[str, float]]:
         """Return plain, mirrored, turned, then every zoom and every shift."""
-        fixed: list[Mapping[str, float]] = [{}, {"mirror": 1.0}, {"turn": _TURN_DEGREES}]
+        fixed: list[Mapping[str, float]] = [{}, {"mirror": 1.0}, {"turn": TURN_DEGREES}]
         zooms = [{"zoom": float(zoom)} for zoom in self.zooms]
         shifts = [{"shift": float(shift)} for shift in self.shifts] if shifts_of(policy) else []
         return [*fixed, *zooms, *shifts]
@@ -199,7 +152,7 @@ def _concluded(
     seed: int,
 ) -> Invariances:
     owners = np.unique([row.patient_key for row in rows], return_inverse=True)[1]
-    needed = _needed(task, policy)
+    asked_for = needed(task, policy)
     probes, not_probed = [], []
 
     def put(name: str, title: str, measure: str, ask: Callable[[Features], Probed]) -> None:
@@ -212,8 +165,8 @@ def _concluded(
                 value=own.value,
                 interval=own.interval,
                 untrained=untrained.value,
-                is_needed=name in needed,
-                verdict=_verdict(measure, own.value),
+                is_needed=name in asked_for,
+                verdict=verdict_of(measure, own.value),
             )
         )
 
@@ -240,27 +193,15 @@ def _concluded(
             not_probed.append(title)
         else:
             put(name, title, "AUC", partial(_group, groups=groups, owners=owners, seed=seed))
-    mirror = _mirror(features[0], owners)
+    mirror = mirror_of(features[0], owners)
     return Invariances(
         num_volumes=len(rows),
         num_patients=int(owners.max()) + 1,
         probes=tuple(probes),
         mirror=mirror,
         not_probed=tuple(not_probed),
-        warnings=tuple(_warnings(probes, mirror, task)),
+        warnings=tuple(warnings_of(probes, mirror, task)),
     )
-
-
-def _needed(task: TaskProfile, policy: Policy) -> set[str]:
-    names = {
-        Flag.HU_CALIBRATION: "hu_offset" if policy.modality == "CT" else "gain",
-        Flag.UPTAKE_ABS: "gain",
-        Flag.UPTAKE_TOTAL: "gain",
-        Flag.PHYSICAL_SCALE: "scale",
-        Flag.LATERALITY: "side",
-    }
-    flags = required_flags(task, policy.modality)
-    return {names[flag] for flag in flags if flag in names}
 
 
 def _amount(features: Features, amounts: Values, owners: Values, seed: int) -> Probed:
@@ -278,50 +219,3 @@ def _side(features: Features, owners: Values, seed: int) -> Probed:
 def _group(features: Features, *, groups: Values, owners: Values, seed: int) -> Probed:
     known = groups >= 0
     return probe_group(features[known, 0], groups[known], owners[known], seed)
-
-
-def _verdict(measure: str, value: float) -> str:
-    if value >= _TOLD[measure]:
-        return "told"
-    return "lost" if value < _LOST[measure] else "partly"
-
-
-def _mirror(features: Features, owners: Values) -> Mirror:
-    centred = features[:, :3] - features[:, :1].mean(axis=0)
-    unit = centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-12)
-    mirrored = (unit[:, 0] * unit[:, 1]).sum(axis=-1)
-    rotated = (unit[:, 0] * unit[:, 2]).sum(axis=-1)
-    gap = rotated - mirrored
-    per_patient = np.array([gap[owners == owner].mean() for owner in np.unique(owners)])
-    picks = np.random.default_rng(0).integers(0, len(per_patient), (1000, len(per_patient)))
-    low, high = np.percentile(per_patient[picks].mean(axis=1), [2.5, 97.5]).tolist()
-    seen = "a mirror image looks less like the volume than a turned one: side is seen"
-    if low <= 0:
-        seen = "a mirror image looks as much like the volume as a turned one: side is not seen"
-    return Mirror(
-        cos_mirrored=float(mirrored.mean()),
-        cos_rotated=float(rotated.mean()),
-        difference=float(per_patient.mean()),
-        difference_interval=(low, high),
-        sentence=(
-            f"Cosine of a volume with its mirror image {mirrored.mean():.2f}, with itself turned "
-            f"by {_TURN_DEGREES:g} degrees {rotated.mean():.2f} (difference {gap.mean():.2f} "
-            f"[{low:.2f}, {high:.2f}]): {seen}."
-        ),
-    )
-
-
-def _warnings(probes: Sequence[Probe], mirror: Mirror, task: TaskProfile) -> list[str]:
-    found = []
-    for probe in probes:
-        is_less = probe.interval[1] < probe.untrained
-        if probe.is_needed and (probe.verdict == "lost" or (is_less and probe.verdict != "told")):
-            how = "no longer tells" if probe.verdict == "lost" else "tells less than fresh weights"
-            found.append(
-                f"The task {task.value.replace('_', ' ')} needs {probe.title}, which the encoder "
-                f"{how}: {probe.measure} {probe.value:.2f} [{probe.interval[0]:.2f}, "
-                f"{probe.interval[1]:.2f}], untrained {probe.untrained:.2f}."
-            )
-        if probe.name == "side" and probe.is_needed and mirror.difference_interval[0] <= 0:
-            found.append(f"{mirror.sentence} The task needs it.")
-    return found

@@ -9,7 +9,8 @@ from scipy import stats
 
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
-from medcl.evaluation.quantities import Quantity, quantities_of
+from medcl.evaluation.quantities.quantity import Quantity
+from medcl.evaluation.quantities.table import quantities_of
 
 _RESAMPLES = 1000
 

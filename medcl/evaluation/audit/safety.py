@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.views import draw
-from medcl.evaluation.anatomy import Anatomy, Case, anatomy_of
-from medcl.evaluation.controls import ControlResult, run_controls
-from medcl.evaluation.enclosure import Declared, enclosures
-from medcl.evaluation.findings import Finding, Measured, failure_rate_below, findings_of
-from medcl.evaluation.measures import measure_pair, measure_view
-from medcl.evaluation.observed import observe
-from medcl.evaluation.quantities import quantities_of
+from medcl.evaluation.audit.controls import ControlResult, run_controls
+from medcl.evaluation.audit.enclosure import Declared, enclosures
+from medcl.evaluation.audit.findings import Finding, Measured, failure_rate_below, findings_of
+from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
+from medcl.evaluation.measures.observed import observe
+from medcl.evaluation.measures.view import measure_pair, measure_view
+from medcl.evaluation.quantities.table import quantities_of
 
 __all__ = ["Case", "ControlResult", "Declared", "Finding", "SafetyReport", "audit_views"]
 

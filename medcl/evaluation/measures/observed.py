@@ -11,8 +11,8 @@ from medcl.augment.drawing.pose import Move, moved_pose
 from medcl.augment.drawing.source import Source
 from medcl.augment.normalisation import HEADROOM, FixedWindow, Normalisation
 from medcl.augment.views import Drawn, boxes, render
-from medcl.evaluation.anatomy import Anatomy, Case
-from medcl.evaluation.view_map import ViewMap, rendered_maps
+from medcl.evaluation.measures.anatomy import Anatomy, Case
+from medcl.evaluation.measures.view_map import ViewMap, rendered_maps
 from medcl.geometry.affine import transform_points
 
 Grey = Float[np.ndarray, "X Y Z"]

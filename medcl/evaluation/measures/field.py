@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from medcl.evaluation.observed import Mask, Observed
+from medcl.evaluation.measures.observed import Mask, Observed
 
 _KEPT = 0.8
 _VISIBLE = 0.02
