@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medcl.augment.checking import check_policy
 from medcl.augment.contract import Flag
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.safety.verdict import Verdict

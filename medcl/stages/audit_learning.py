@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.checking import check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.networks import method_of
 from medcl.config.audit import AuditConfig

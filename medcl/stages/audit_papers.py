@@ -48,7 +48,7 @@ def sentences(report: SafetyReport) -> list[str]:
         for finding in report.findings
         if finding.status != "pass"
     ]
-    return lines
+    return lines + [each.sentence for each in report.breaches]
 
 
 def keep(

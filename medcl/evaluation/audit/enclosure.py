@@ -56,6 +56,16 @@ class Declared:
         """Whether the bound holds, as far as can be told."""
         return self.measured <= self.bound + self.precision
 
+    @property
+    def sentence(self) -> str:
+        """What is declared and what was measured, in one sentence."""
+        unit = f" {self.unit}" if self.unit else ""
+        return (
+            f"{self.transform} declares to change {self.flag} by {self.bound:.3g}{unit} at most, "
+            f"and {self.measured:.3g}{unit} was measured, {self.precision:.2g} of which may be the "
+            f"measurement's own."
+        )
+
 
 def enclosures(
     policy: Policy,

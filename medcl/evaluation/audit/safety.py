@@ -78,12 +78,21 @@ class SafetyReport:
 
     @property
     def is_safe(self) -> bool:
-        """Whether nothing failed, in an audit that is not void."""
-        return not self.is_void and all(each.status != "fail" for each in self.findings)
+        """Whether nothing failed and every declared bound holds, in an audit that is not void.
+
+        A bound that does not hold makes the check before a run worthless for this policy: it may
+        have passed for what is not so.
+        """
+        if self.is_void or self.breaches:
+            return False
+        return all(each.status != "fail" for each in self.findings)
 
     def to_json(self) -> dict[str, object]:
         """Return plain dictionaries, lists, text and numbers."""
-        declared = [asdict(each) | {"is_enclosed": each.is_enclosed} for each in self.declared]
+        declared = [
+            asdict(each) | {"is_enclosed": each.is_enclosed, "sentence": each.sentence}
+            for each in self.declared
+        ]
         return {
             **asdict(self),
             "controls": dict(self.controls),
