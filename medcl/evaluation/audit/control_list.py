@@ -1,7 +1,7 @@
 """Which controls there are: what is done, whether it must fail, for which task, told by what."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from medcl.augment.contract import PolicyModality
@@ -107,3 +107,14 @@ def _of_values(modality: PolicyModality) -> list[Control]:
         Control(f"multiplied by {harms.GAIN:g}", "fail", task, harms.multiplied, by),
         Control(shifted, "fail", task, harms.shifted, by),
     ]
+
+
+def local_controls_of(modality: PolicyModality) -> list[Control]:
+    """Return those of local views, which need not show a lesion but must lie in a global view."""
+    elsewhere = Control(
+        "taken elsewhere", "fail", TaskProfile.GENERIC, harms.elsewhere, ("contained",)
+    )
+    return [
+        replace(each, by=("lesion_seen",)) if each.by == ("lesion_kept",) else each
+        for each in controls_of(modality)
+    ] + [elsewhere]

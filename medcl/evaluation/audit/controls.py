@@ -4,16 +4,25 @@ They are done to real voxels of the volumes that are audited, by code that share
 transforms of a policy. An audit that misses one of them proves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from medcl.augment.policy import Policy
-from medcl.evaluation.audit.control_list import Control, Outcome, Views, controls_of
+from medcl.evaluation.audit.control_list import (
+    Control,
+    Outcome,
+    Views,
+    controls_of,
+    local_controls_of,
+)
 from medcl.evaluation.audit.findings import Finding, Measured, findings_of
-from medcl.evaluation.audit.scene import Scene, scene_of
+from medcl.evaluation.audit.scene import scene_of
 from medcl.evaluation.measures.anatomy import Anatomy, Case
-from medcl.evaluation.measures.observed import Observed
+from medcl.evaluation.measures.local_view import measure_local, measure_local_pair
 from medcl.evaluation.measures.view import measure_pair, measure_view
+from medcl.evaluation.quantities.local import LOCAL, local_quantities_of
+from medcl.evaluation.quantities.quantity import Quantity
+from medcl.evaluation.quantities.table import quantities_of
 
 _MOST_CASES = 3
 
@@ -63,34 +72,98 @@ def run_controls(
         scene_of(policy, case, anatomy)
         for case, anatomy in list(zip(cases, anatomies, strict=True))[:_MOST_CASES]
     ]
-    still = [scene.view() for scene in scenes]
-    seen: dict[Views, Measured] = {}
+    plain = [scene.view() for scene in scenes]
+    before = [measure_view(view) for view in plain]
+
+    def seen(control: Control) -> Measured:
+        measured = Measured()
+        for scene, still, known in zip(scenes, plain, before, strict=True):
+            for view in control.views(scene):
+                figures = measure_view(view)
+                measured.add(scene.case.patient, figures)
+                measured.add(scene.case.patient, measure_pair(still, view, (known, figures)))
+        return measured
+
+    still_policy = replace(policy, transforms=())
+    return _results(
+        controls_of(policy.modality), seen, still_policy, quantities_of(still_policy), prefix=""
+    )
+
+
+def run_local_controls(
+    policy: Policy,
+    cases: Sequence[Case],
+    anatomies: Sequence[Anatomy],
+    *,
+    measured: Collection[str],
+) -> list[ControlResult]:
+    """Run the controls on views as small as the local ones, beside a global view unharmed.
+
+    Args:
+        policy: One with local views.
+        cases: The volumes that are audited.
+        anatomies: What is where in them.
+        measured: Names of the figures that the policy's own local views gave. What could not be
+            measured on them has nothing to be proven.
+
+    Returns:
+        One result per control that has something to prove.
+    """
+    if policy.local is None:
+        return []
+    scenes = [
+        scene_of(policy, case, anatomy, policy.local.size_voxels)
+        for case, anatomy in list(zip(cases, anatomies, strict=True))[:_MOST_CASES]
+    ]
+    around = [scene.surroundings() for scene in scenes]
+    before = [measure_view(view) for view in around]
+
+    def seen(control: Control) -> Measured:
+        measured = Measured()
+        for scene, whole, known in zip(scenes, around, before, strict=True):
+            for view in control.views(scene):
+                figures = measure_local(view)
+                pair = measure_local_pair(view, whole, (figures, known), is_inside=True)
+                measured.add(scene.case.patient, figures)
+                measured.add(scene.case.patient, pair)
+        return measured
+
+    proving = [
+        each
+        for each in local_controls_of(policy.modality)
+        if each.must == "pass" or any(name.startswith(each.by) for name in measured)
+    ]
+    still_policy = replace(policy, transforms=())
+    quantities = local_quantities_of(still_policy)
+    return _results(proving, seen, still_policy, quantities, prefix=LOCAL)
+
+
+def _results(
+    controls: Sequence[Control],
+    seen: Callable[[Control], Measured],
+    policy: Policy,
+    quantities: Mapping[str, Quantity],
+    *,
+    prefix: str,
+) -> list[ControlResult]:
+    """Return what became of controls; what several of them do is done once."""
+    known: dict[Views, Measured] = {}
     results = []
-    for control in controls_of(policy.modality):
-        if control.views not in seen:
-            seen[control.views] = _measured(control, scenes, still)
-        findings = findings_of(seen[control.views], replace(policy, transforms=()), control.task)
-        results.append(_result(control, findings))
+    for control in controls:
+        if control.views not in known:
+            known[control.views] = seen(control)
+        findings = findings_of(known[control.views], policy, control.task, quantities)
+        results.append(_result(control, findings, prefix))
     return results
 
 
-def _measured(control: Control, scenes: Sequence[Scene], still: Sequence[Observed]) -> Measured:
-    measured = Measured()
-    for scene, plain in zip(scenes, still, strict=True):
-        before = measure_view(plain)
-        for view in control.views(scene):
-            figures = measure_view(view)
-            measured.add(scene.case.patient, figures)
-            measured.add(scene.case.patient, measure_pair(plain, view, (before, figures)))
-    return measured
-
-
-def _result(control: Control, findings: Sequence[Finding]) -> ControlResult:
-    told = [each for each in findings if not control.by or each.name.startswith(control.by)]
+def _result(control: Control, findings: Sequence[Finding], prefix: str) -> ControlResult:
+    by = tuple(prefix + name for name in control.by)
+    told = [each for each in findings if not by or each.name.startswith(by)]
     failing = [each for each in told if each.status == "fail"]
     shown = next(iter(failing or told), None)
     return ControlResult(
-        name=control.name,
+        name=f"local view, {control.name}" if prefix else control.name,
         must=control.must,
         task=control.task.value,
         found="fail" if failing else "pass",

@@ -9,6 +9,7 @@ from scipy import stats
 
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
+from medcl.evaluation.quantities.local import LOCAL
 from medcl.evaluation.quantities.quantity import Quantity
 from medcl.evaluation.quantities.table import quantities_of
 
@@ -37,6 +38,7 @@ class Finding:
             number of draws where there are none.
         may_fail: Whether the task needs it; otherwise it warns at most.
         between_views: Whether it compares two views.
+        is_local: Whether it is of local views.
         is_ratio: Whether values near 1 are good.
         is_lowest: Whether large values are good.
     """
@@ -57,6 +59,7 @@ class Finding:
     failure_rate_below: float
     may_fail: bool
     between_views: bool
+    is_local: bool
     is_ratio: bool
     is_lowest: bool
 
@@ -77,20 +80,27 @@ class Measured:
                 self.values.setdefault(name, []).append((patient, float(value)))
 
 
-def findings_of(measured: Measured, policy: Policy, task: TaskProfile) -> list[Finding]:
+def findings_of(
+    measured: Measured,
+    policy: Policy,
+    task: TaskProfile,
+    quantities: Mapping[str, Quantity] | None = None,
+) -> list[Finding]:
     """Return what was found, in the order quantities are shown.
 
     Args:
         measured: All figures.
         policy: The policy, for its limits.
         task: Decides which quantities may fail.
+        quantities: By the names of their figures; by default those of the policy's global views.
 
     Returns:
         One finding per quantity that was measured.
     """
+    quantities = quantities_of(policy) if quantities is None else quantities
     return [
         finding_of(quantity, measured.values[name], may_fail=quantity.may_fail(task, policy))
-        for name, quantity in quantities_of(policy).items()
+        for name, quantity in quantities.items()
         if name in measured.values
     ]
 
@@ -136,6 +146,7 @@ def finding_of(
         failure_rate_below=failure_rate_below(failures, len(values)),
         may_fail=may_fail,
         between_views=quantity.is_gap,
+        is_local=quantity.name.startswith(LOCAL),
         is_ratio=quantity.better == "one",
         is_lowest=quantity.better == "high",
     )

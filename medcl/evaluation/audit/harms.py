@@ -20,7 +20,8 @@ GAIN = 1.3
 DEGREES = 5.0
 
 _SHIFT_VOXELS = 2
-_LONG_ENOUGH = 16
+_LONG_ENOUGH = 12
+_MIRRORED_VOXELS = 8
 _SHIFTED = (0.0, 0.1, 0.6, 0.7, 1.0)
 """A tone curve as random histogram shifts draw them: monotone, and 15 % of the range off."""
 _DISORDERED = (0.4, 1.0, 0.2, 0.6, 0.0)
@@ -126,7 +127,8 @@ def padded(scene: Scene) -> list[Observed]:
 
 def _reflected(grey: np.ndarray, axis: int) -> np.ndarray:
     """Return values reflected at the plane with most structure before it."""
-    size, depth = grey.shape[axis], _LONG_ENOUGH // 2
+    size = grey.shape[axis]
+    depth = min(_MIRRORED_VOXELS, size // 2)
     planes = np.abs(np.diff(np.moveaxis(grey, axis, 0), axis=0)).sum(axis=(1, 2))
     before = np.convolve(planes, np.ones(depth), "valid")[: size - 2 * depth + 1]
     plane = depth + int(before.argmax())
@@ -148,3 +150,8 @@ def cut_out(scene: Scene) -> list[Observed]:
     lesion = np.zeros_like(view.mask) if view.lesion is None else view.lesion
     hole = ndimage.binary_dilation(lesion, iterations=2)
     return [replace(view, grey=np.where(hole, view.low, view.grey))]
+
+
+def elsewhere(scene: Scene) -> list[Observed]:
+    """Return a view that lies beside the whole scene."""
+    return [scene.view(shift_voxels=max(scene.case.source.shape))]

@@ -6,17 +6,20 @@ fail or pass are run every time: an audit that cannot tell them apart is void.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
-from medcl.augment.views import draw
-from medcl.evaluation.audit.controls import ControlResult, run_controls
+from medcl.augment.views import Drawn, Source, draw, draw_locals
+from medcl.evaluation.audit.controls import ControlResult, run_controls, run_local_controls
 from medcl.evaluation.audit.enclosure import Declared, enclosures
 from medcl.evaluation.audit.findings import Finding, Measured, failure_rate_below, findings_of
+from medcl.evaluation.audit.report import SafetyReport
 from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
-from medcl.evaluation.measures.observed import observe
+from medcl.evaluation.measures.local_view import measure_local, measure_local_pair
+from medcl.evaluation.measures.observed import Observed, observe
 from medcl.evaluation.measures.view import measure_pair, measure_view
+from medcl.evaluation.quantities.local import LEFT_OUT, local_quantities_of
 from medcl.evaluation.quantities.table import quantities_of
 
 __all__ = ["Case", "ControlResult", "Declared", "Finding", "SafetyReport", "audit_views"]
@@ -24,87 +27,6 @@ __all__ = ["Case", "ControlResult", "Declared", "Finding", "SafetyReport", "audi
 _MOST_CASES = 3
 _DECLARED_DRAWS, _DECLARED_CORNERS = 1, 4
 """Few: a bound is reached at the corners of the ranges, and each transform is drawn alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyReport:
-    """What an audit found.
-
-    Attributes:
-        policy_name: Name of the policy.
-        policy_hash: Its hash.
-        modality: What the volumes are.
-        task: What the encoder is for; what it does not need warns at most.
-        num_patients: Patients measured.
-        num_volumes: Volumes measured.
-        num_draws: Random draws per volume.
-        num_corners: Corner draws per volume.
-        failure_rate_below: What failed in no pair of views happens in at most this share of pairs,
-            at 95 % confidence: 3 by their number.
-        findings: Figures.
-        not_measured: Quantities that these volumes or this window give no figure for.
-        control_results: What became of each control.
-        declared: What each transform declares, beside what it was measured to do alone.
-    """
-
-    policy_name: str
-    policy_hash: str
-    modality: str
-    task: str
-    num_patients: int
-    num_volumes: int
-    num_draws: int
-    num_corners: int
-    failure_rate_below: float
-    findings: tuple[Finding, ...]
-    not_measured: tuple[str, ...]
-    control_results: tuple[ControlResult, ...]
-    declared: tuple[Declared, ...]
-
-    @property
-    def controls(self) -> Mapping[str, bool]:
-        """Whether each control came out as it must: bad views fail, good ones pass."""
-        return {each.name: each.is_as_it_must for each in self.control_results}
-
-    @property
-    def breaches(self) -> tuple[Declared, ...]:
-        """Declared bounds that do not enclose what was measured: contracts that are wrong here."""
-        return tuple(each for each in self.declared if not each.is_enclosed)
-
-    @property
-    def is_void(self) -> bool:
-        """Whether a control did not come out as it must: then the audit proves nothing."""
-        return not all(self.controls.values())
-
-    @property
-    def is_safe(self) -> bool:
-        """Whether nothing failed and every declared bound holds, in an audit that is not void.
-
-        A bound that does not hold makes the check before a run worthless for this policy: it may
-        have passed for what is not so.
-        """
-        if self.is_void or self.breaches:
-            return False
-        return all(each.status != "fail" for each in self.findings)
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain dictionaries, lists, text and numbers."""
-        declared = [
-            asdict(each) | {"is_enclosed": each.is_enclosed, "sentence": each.sentence}
-            for each in self.declared
-        ]
-        return {
-            **asdict(self),
-            "controls": dict(self.controls),
-            "control_results": [
-                asdict(each) | {"is_as_it_must": each.is_as_it_must}
-                for each in self.control_results
-            ],
-            "declared": declared,
-            "breaches": [each for each in declared if not each["is_enclosed"]],
-            "is_void": self.is_void,
-            "is_safe": self.is_safe,
-        }
 
 
 def audit_views(
@@ -137,11 +59,22 @@ def audit_views(
     anatomies = [
         anatomy_of(case, policy.modality, policy.grid.spacing_mm, policy.window) for case in cases
     ]
-    measured = Measured()
+    local_anatomies = _of_local_views(policy, cases, anatomies)
+    measured, local = Measured(), Measured()
     for is_corner, count in ((False, draws), (True, corners)):
         for step in range(count):
-            _measure(policy, cases, anatomies, measured, seed=seed, step=step, corners=is_corner)
+            which = _Which(policy, seed, step, is_corner)
+            pairs = _measure(which, cases, anatomies, measured)
+            if policy.local is not None:
+                _measure_local(which, cases, local_anatomies, pairs, local)
     findings = findings_of(measured, policy, task)
+    wanted = list(quantities_of(policy))
+    results = run_controls(policy, cases, anatomies)
+    if policy.local is not None:
+        quantities = local_quantities_of(policy)
+        findings += findings_of(local, policy, task, quantities)
+        wanted += [each.name for each in quantities.values()]
+        results += run_local_controls(policy, cases, local_anatomies, measured=local.values)
     names = {each.name for each in findings}
     return SafetyReport(
         policy_name=policy.name,
@@ -152,10 +85,12 @@ def audit_views(
         num_volumes=len(cases),
         num_draws=draws,
         num_corners=corners,
+        num_local=0 if policy.local is None else policy.local.count,
+        local_left_out={} if policy.local is None else LEFT_OUT,
         failure_rate_below=failure_rate_below(0, len(cases) * (draws + corners)),
         findings=tuple(findings),
-        not_measured=tuple(name for name in quantities_of(policy) if name not in names),
-        control_results=tuple(run_controls(policy, cases, anatomies)),
+        not_measured=tuple(name for name in wanted if name not in names),
+        control_results=tuple(results),
         declared=tuple(
             enclosures(
                 policy,
@@ -169,28 +104,72 @@ def audit_views(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Which draw of a policy is measured."""
+
+    policy: Policy
+    seed: int
+    step: int
+    corners: bool
+
+    def view(self, sources: Sequence[Source], view: int) -> Drawn:
+        """Return a global view of every source."""
+        words = {"seed": self.seed, "step": self.step}
+        return draw(self.policy, sources, view=view, corners=self.corners, **words)
+
+    def local(self, sources: Sequence[Source], number: int) -> Drawn:
+        """Return a local view of every source."""
+        words = {"seed": self.seed, "step": self.step}
+        return draw_locals(self.policy, sources, number=number, corners=self.corners, **words)
+
+
+_Seen = tuple[Observed, Mapping[str, float]]
+"""A view and its figures."""
+
+
 def _measure(
-    policy: Policy,
-    cases: Sequence[Case],
-    anatomies: Sequence[Anatomy],
-    measured: Measured,
-    *,
-    seed: int,
-    step: int,
-    corners: bool,
-) -> None:
-    """Draw two views of every case and add what is measured on them."""
+    which: _Which, cases: Sequence[Case], anatomies: Sequence[Anatomy], measured: Measured
+) -> list[tuple[_Seen, _Seen]]:
+    """Return two views of every case with their figures, which are added to what is measured."""
     sources = [case.source for case in cases]
-    pairs = [
-        observe(
-            draw(policy, sources, seed=seed, step=step, view=view, corners=corners),
-            cases,
-            anatomies,
-        )
-        for view in (0, 1)
-    ]
-    for case, first, second in zip(cases, *pairs, strict=True):
+    views = [observe(which.view(sources, view), cases, anatomies) for view in (0, 1)]
+    seen: list[tuple[_Seen, _Seen]] = []
+    for case, first, second in zip(cases, *views, strict=True):
         figures = measure_view(first), measure_view(second)
         for each in figures:
             measured.add(case.patient, each)
         measured.add(case.patient, measure_pair(first, second, figures))
+        seen.append(((first, figures[0]), (second, figures[1])))
+    return seen
+
+
+def _measure_local(
+    which: _Which,
+    cases: Sequence[Case],
+    anatomies: Sequence[Anatomy],
+    pairs: Sequence[tuple[_Seen, _Seen]],
+    measured: Measured,
+) -> None:
+    """Draw every local view of every case and add what is measured, against both global views."""
+    local = which.policy.local
+    sources = [case.source for case in cases]
+    for number in range(0 if local is None else local.count):
+        views = observe(which.local(sources, number), cases, anatomies)
+        for case, view, pair in zip(cases, views, pairs, strict=True):
+            figures = measure_local(view)
+            measured.add(case.patient, figures)
+            for place, (around, known) in enumerate(pair):
+                is_inside = place == number % 2
+                found = measure_local_pair(view, around, (figures, known), is_inside=is_inside)
+                measured.add(case.patient, found)
+
+
+def _of_local_views(
+    policy: Policy, cases: Sequence[Case], anatomies: Sequence[Anatomy]
+) -> list[Anatomy]:
+    """Return what is where, with borders as wide as the spacing of local views makes them."""
+    if policy.local is None or policy.local.spacing_mm == policy.grid.spacing_mm:
+        return list(anatomies)
+    spacing = policy.local.spacing_mm
+    return [anatomy_of(case, policy.modality, spacing, policy.window) for case in cases]

@@ -15,7 +15,7 @@ from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.measures.observed import Observed, observe, visible_range
 from medcl.geometry.affine import spacing_mm
 
-_MOST_VOXELS = 40
+_MOST_VOXELS = (40, 40, 40)
 _ROOM_VOXELS = 4
 _MARGIN_VOXELS = 8
 _STRIDE = 4
@@ -58,20 +58,36 @@ class Scene:
         (found,) = observe(replace(still, poses=(pose,)), [self.case], [self.anatomy])
         return found
 
+    def surroundings(self) -> Observed:
+        """Return the whole part as a global view, which the view of the middle lies inside of."""
+        around = replace(self.policy.grid, size_voxels=self.case.source.shape)
+        (found,) = observe(
+            plain(replace(self.policy, grid=around), [self.case.source]),
+            [self.case],
+            [self.anatomy],
+        )
+        return found
 
-def scene_of(policy: Policy, case: Case, anatomy: Anatomy) -> Scene:
+
+def scene_of(
+    policy: Policy,
+    case: Case,
+    anatomy: Anatomy,
+    most_voxels: tuple[int, int, int] = _MOST_VOXELS,
+) -> Scene:
     """Return the part of a volume that has most to show.
 
     Args:
         policy: Gives modality and window.
         case: The volume; where nobody marked a lesion, a bright ball is planted as one.
         anatomy: What is where in it.
+        most_voxels: Largest size of its views.
 
     Returns:
         The scene.
     """
     shape = np.asarray(case.source.shape)
-    size = np.clip(shape - 2 * _ROOM_VOXELS, 1, _MOST_VOXELS)
+    size = np.clip(shape - 2 * _ROOM_VOXELS, 1, most_voxels)
     middle = _middle(anatomy, policy, size)
     room = size // 2 + _MARGIN_VOXELS
     lower = np.clip(middle - room, 0, None)

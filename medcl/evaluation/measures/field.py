@@ -20,7 +20,8 @@ def field_of_view(observed: Observed) -> dict[str, float]:
         ``body_fraction``: the part of the view that is body, of what could be where the body is
         smaller than the view. ``invented_voxels``: outside of the mask but not empty, or claimed
         though outside of the volume. ``not_finite_or_out_of_range``: voxels. With a lesion:
-        ``lesion_retained``, the part of it that is seen, and ``lesion_volume``, a ratio.
+        ``lesion_retained``, the part of it that is seen, ``lesion_seen``, the same of what lies in
+        the view, and ``lesion_volume``, a ratio.
     """
     most = min(observed.grey.size * observed.voxel_mm3, observed.body_mm3)
     seen = float((observed.body & observed.mask).sum()) * observed.voxel_mm3
@@ -39,15 +40,17 @@ def field_of_view(observed: Observed) -> dict[str, float]:
 def _lesion(observed: Observed, lesion: Mask) -> dict[str, float]:
     """Return how much of a lesion is seen; a value erased to emptiness is not."""
     if not lesion.any():
-        return {"lesion_retained": 0.0}
+        return {"lesion_retained": 0.0}  # none of it lies in the view, so none can be erased
     reach = _VISIBLE * (observed.high - observed.low)
     erased = (observed.grey <= observed.low + 1e-6) & (observed.truth > observed.low + reach)
     seen = lesion & observed.shown & ~erased
     cells = np.abs(observed.map.volume_ratios(observed.spacing_mm).mean(axis=0))
     here = lesion[:-1, :-1, :-1]
     is_local = not observed.map.is_straight and here.any()
+    part = float(seen.sum() / lesion.sum())
     return {
-        "lesion_retained": observed.lesion_inside * float(seen.sum() / lesion.sum()),
+        "lesion_retained": observed.lesion_inside * part,
+        "lesion_seen": part,
         "lesion_volume": 1 / float(cells[here].mean() if is_local else cells.mean()),
     }
 

@@ -47,15 +47,28 @@ def pair_geometry(first: Observed, second: Observed) -> dict[str, float]:
     Returns:
         Angle in degrees, size as a fraction, and the smaller part of one that the other shows.
     """
+    x, y, z = first.grey.shape
+    shared = shared_fraction(first.map.view_to_world, second.map.view_to_world, (x, y, z))
+    return {**between_views(first, second), "overlap": shared}
+
+
+def between_views(first: Observed, second: Observed) -> dict[str, float]:
+    """Return how anatomy is turned and magnified from one view to another, as voxels show it.
+
+    Args:
+        first: One view.
+        second: The other; a spacing of its own magnifies, for no network is told it.
+
+    Returns:
+        Angle in degrees and size as a fraction.
+    """
     one, other = first.map.view_to_world, second.map.view_to_world
     spacing = np.diag(first.spacing_mm)
     between = spacing @ np.linalg.inv(other[:3, :3]) @ one[:3, :3] @ np.linalg.inv(spacing)
     angle, zooms = turn_and_zoom(between)
-    x, y, z = first.grey.shape
     return {
         "orientation_between_views": angle,
         "scale_between_views": max(*zooms, *(1 / zoom for zoom in zooms)) - 1,
-        "overlap": shared_fraction(one, other, (x, y, z)),
     }
 
 

@@ -24,7 +24,10 @@ def likeness(observed: Observed) -> dict[str, float]:
         correlation of view and truth; ``duplicated_tissue``, the correlation of fine structure
         across the plane where it is most like a reflection, above what the truth has there.
     """
-    figures = {"duplicated_tissue": duplicated_tissue(observed)}
+    figures = {}
+    twice = duplicated_tissue(observed)
+    if twice is not None:
+        figures["duplicated_tissue"] = twice
     mirrored = looks_mirrored(observed)
     if mirrored is not None:
         figures["looks_mirrored"] = float(mirrored)
@@ -94,7 +97,7 @@ def ordering(observed: Observed) -> float | None:
     return float(np.corrcoef(ranks, np.arange(len(medians)))[0, 1])
 
 
-def duplicated_tissue(observed: Observed) -> float:
+def duplicated_tissue(observed: Observed) -> float | None:
     """Return how much the fine structure beside some plane is the reflection of the other side.
 
     Noise and texture repeat nowhere in a body; padding by reflection repeats them exactly.
@@ -103,8 +106,11 @@ def duplicated_tissue(observed: Observed) -> float:
         observed: The view.
 
     Returns:
-        The largest correlation, less that of the truth at the same plane; 0 where none is above.
+        The largest correlation, less that of the truth at the same plane; 0 where none is above,
+        ``None`` in a view too thin to have two sides.
     """
+    if max(observed.grey.shape) < 2 * _DEPTH:
+        return None
     found = 0.0
     view, truth = (_fine(grey, observed.mask) for grey in (observed.grey, observed.truth))
     for axis in range(3):

@@ -21,7 +21,7 @@ def texture(observed: Observed) -> dict[str, float]:
     Returns:
         ``noise_ratio``, ``noise_frequency`` (mean frequency of the noise power spectrum),
         ``snr_ratio`` and ``contrast_to_noise``, those that can be measured; the last with its
-        standard error.
+        standard error, and ``noise_error``, that of a ratio of noises.
     """
     if observed.modality == "OT":
         return {}  # a shape has no noise
@@ -29,7 +29,9 @@ def texture(observed: Observed) -> dict[str, float]:
     view, plain = noise_sd(observed.grey, mask), noise_sd(observed.still, mask)
     if not view or not plain:
         return {}
-    figures = {"noise_ratio": view / plain}
+    # Of two median deviations, over voxels of which each second one tells something new.
+    error = 1.17 * float(np.sqrt(2 * 2 / mask.sum()))
+    figures = {"noise_ratio": view / plain, "noise_error": error}
     ends = (
         mean_frequency(observed, observed.grey, mask),
         mean_frequency(observed, observed.still, mask),
@@ -43,8 +45,6 @@ def texture(observed: Observed) -> dict[str, float]:
     contrast = _contrast(observed, truth, shown)
     if contrast is not None:
         figures["contrast_to_noise"] = contrast * plain / view
-        # Of two median deviations, over voxels of which each second one tells something new.
-        error = 1.17 * float(np.sqrt(2 * 2 / mask.sum()))
         figures["contrast_to_noise_error"] = figures["contrast_to_noise"] * error
     return figures
 

@@ -49,8 +49,20 @@ def measure_pair(
     Returns:
         Figures by the name of their quantity.
     """
-    one, other = figures
-    found = pair_geometry(first, second) | lesion_pair(one, other)
+    return {**pair_geometry(first, second), **lesion_pair(*figures), **gaps(*figures)}
+
+
+def gaps(one: Figures, other: Figures) -> dict[str, float]:
+    """Return the difference, or the ratio, of what was measured on two views.
+
+    Args:
+        one: Figures of one view.
+        other: Figures of the other.
+
+    Returns:
+        Figures by the name of their quantity, of those that both views have.
+    """
+    found: dict[str, float] = {}
     for quantity in QUANTITIES:
         if not quantity.has_gap or quantity.name not in one or quantity.name not in other:
             continue

@@ -66,6 +66,20 @@ class ViewMap:
         """
         return np.asarray(ndimage.map_coordinates(volume, self.places, order=1, mode="nearest"))
 
+    def departure_at(self, voxels: Float64[np.ndarray, "3 P"]) -> Float64[np.ndarray, "3 P"]:
+        """Return by how much the map departs from its affine, in voxels of the volume.
+
+        Args:
+            voxels: Places in the view, between its voxels too; its edge goes on outside.
+        """
+        to_source = np.linalg.inv(self.source_affine) @ self.view_to_world
+        index = np.stack(np.meshgrid(*map(np.arange, self.inside.shape), indexing="ij"))
+        straight = np.einsum("ij,jxyz->ixyz", to_source[:3, :3], index.astype(float))
+        off = self.places - straight - to_source[:3, 3].reshape(3, 1, 1, 1)
+        return np.stack(
+            [ndimage.map_coordinates(each, voxels, order=1, mode="nearest") for each in off]
+        )
+
     @property
     def is_straight(self) -> bool:
         """Whether the map is affine everywhere."""
