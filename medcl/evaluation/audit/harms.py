@@ -22,8 +22,9 @@ DEGREES = 5.0
 _SHIFT_VOXELS = 2
 _LONG_ENOUGH = 12
 _MIRRORED_VOXELS = 8
-_SHIFTED = (0.0, 0.1, 0.6, 0.7, 1.0)
-"""A tone curve as random histogram shifts draw them: monotone, and 15 % of the range off."""
+_SHIFTED = ((0.0, 0.1, 0.6, 0.7, 1.0), (0.0, 0.3, 0.4, 0.9, 1.0))
+"""Tone curves as random histogram shifts draw them: monotone, and 15 % of the range off. Where one
+of them crosses the diagonal, the other one does not, so that no tissue is spared by both."""
 _DISORDERED = (0.4, 1.0, 0.2, 0.6, 0.0)
 
 
@@ -70,8 +71,8 @@ def multiplied(scene: Scene) -> list[Observed]:
 
 
 def shifted(scene: Scene) -> list[Observed]:
-    """Return the view through a monotone tone curve."""
-    return [_toned(scene, _SHIFTED)]
+    """Return the view through monotone tone curves."""
+    return [_toned(scene, curve) for curve in _SHIFTED]
 
 
 def disordered(scene: Scene) -> list[Observed]:
@@ -85,9 +86,12 @@ def inverted(scene: Scene) -> list[Observed]:
 
 
 def _toned(scene: Scene, knots: Sequence[float]) -> Observed:
-    """Return the view through a tone curve over the range of its own values."""
+    """Return the view through a tone curve over the range of values around it.
+
+    A small view may show one tissue only, whose own range is next to nothing.
+    """
     view = scene.view()
-    low, high = view.low, float(view.truth.max())
+    low, high = view.low, min(float(scene.case.array[0].max()), view.high)
     places = np.linspace(low, high, len(knots))
     values = low + np.asarray(knots) * (high - low)
     return _changed(view, lambda grey: np.interp(grey, places, values))

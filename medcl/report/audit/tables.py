@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medcl.report import page
+from medcl.report.audit.reader_study import failure_rate_below
 from medcl.report.page import Mark
 from medcl.report.policy_words import FLAGS, spoken
-from medcl.report.reader_study import failure_rate_below
 
 Content = Mapping[str, Any]
 

@@ -2,9 +2,9 @@
 
 from medcl.augment.policy import Policy
 from medcl.report import page
-from medcl.report.audit_tables import Content
+from medcl.report.audit.reader_study import QUESTIONS, pairs_needed, wilson_interval
+from medcl.report.audit.tables import Content
 from medcl.report.policy_words import spoken
-from medcl.report.reader_study import QUESTIONS, pairs_needed, wilson_interval
 
 _OWNERS = {"hu_": "CT", "lung_": "CT", "suv_": "PT", "map_": "MR_QUANTITATIVE"}
 _PAIRS = 150
@@ -59,6 +59,7 @@ def limitations(content: Content, policy: Policy) -> list[str]:
 
 def _has(policy: Policy, name: str) -> bool:
     """Return whether a quantity exists on a modality at all: MR has no HU to drift."""
+    name = name.removeprefix("local_")
     owner = next((mine for prefix, mine in _OWNERS.items() if name.startswith(prefix)), None)
     return owner is None or owner == policy.modality
 
