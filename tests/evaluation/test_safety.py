@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medcl.augment.contract import Flag, bounded
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.safety.tasks import TaskProfile
@@ -239,6 +240,27 @@ def test_an_audit_that_refuses_good_views_is_void(cases, monkeypatch):
     report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
     assert [name for name, good in report.controls.items() if not good] == ["moved by whole voxels"]
     assert report.is_void
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_a_declared_bound_that_does_not_hold_makes_an_audit_unsafe(cases, monkeypatch):
+    policy = only(Rotation(max_degrees=10.0))
+    assert audit(policy, cases)[0].is_safe
+    true = Rotation.contract
+
+    def lying(self, modality):
+        return dict(true(self, modality)) | {Flag.ORIENTATION: bounded(5.0, "deg")}
+
+    monkeypatch.setattr(Rotation, "contract", lying)
+    report, found = audit(policy, cases)
+    assert found["orientation"].status == "pass"
+    (breach,) = report.breaches
+    assert (breach.transform, breach.flag, breach.bound) == ("rotation", "orientation", 5.0)
+    assert breach.measured == pytest.approx(10.0, abs=0.1)
+    assert not report.is_void
+    assert not report.is_safe
+    assert "rotation declares to change orientation by 5 deg at most, and 10 deg" in breach.sentence
+    assert report.to_json()["breaches"][0]["sentence"] == breach.sentence
 
 
 def test_an_audit_of_nothing_is_refused():

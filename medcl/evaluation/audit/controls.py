@@ -111,9 +111,11 @@ def run_local_controls(
     """
     if policy.local is None:
         return []
+    # A small view in the midst of a tissue has no edges to tell its side by, one at edges no depth.
     scenes = [
-        scene_of(policy, case, anatomy, policy.local.size_voxels)
+        scene_of(policy, case, anatomy, policy.local.size_voxels, at_edges=at_edges)
         for case, anatomy in list(zip(cases, anatomies, strict=True))[:_MOST_CASES]
+        for at_edges in (False, True)
     ]
     around = [scene.surroundings() for scene in scenes]
     before = [measure_view(view) for view in around]

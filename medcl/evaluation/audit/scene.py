@@ -19,6 +19,7 @@ _MOST_VOXELS = (40, 40, 40)
 _ROOM_VOXELS = 4
 _MARGIN_VOXELS = 8
 _STRIDE = 4
+_STEEP_PERCENT = 90.0
 _PLANTED_VOXELS = 3.0
 _PLANTED_CONTRAST = 0.25
 
@@ -74,6 +75,8 @@ def scene_of(
     case: Case,
     anatomy: Anatomy,
     most_voxels: tuple[int, int, int] = _MOST_VOXELS,
+    *,
+    at_edges: bool = False,
 ) -> Scene:
     """Return the part of a volume that has most to show.
 
@@ -82,13 +85,14 @@ def scene_of(
         case: The volume; where nobody marked a lesion, a bright ball is planted as one.
         anatomy: What is where in it.
         most_voxels: Largest size of its views.
+        at_edges: Whether to take the part with most edges instead of that with most tissue.
 
     Returns:
         The scene.
     """
     shape = np.asarray(case.source.shape)
     size = np.clip(shape - 2 * _ROOM_VOXELS, 1, most_voxels)
-    middle = _middle(anatomy, policy, size)
+    middle = _middle(anatomy, policy, size, at_edges=at_edges)
     room = size // 2 + _MARGIN_VOXELS
     lower = np.clip(middle - room, 0, None)
     upper = np.minimum(middle + room + 1, shape)
@@ -120,11 +124,24 @@ def scene_of(
     )
 
 
-def _middle(anatomy: Anatomy, policy: Policy, size: np.ndarray) -> np.ndarray:
+def _middle(anatomy: Anatomy, policy: Policy, size: np.ndarray, *, at_edges: bool) -> np.ndarray:
     """Return the voxel around which there is most tissue; that of the lesion if there is one."""
+    if at_edges:
+        return _around(_edges(anatomy), size)
     if anatomy.lesion is not None and anatomy.lesion.any():
         return np.asarray(np.argwhere(anatomy.lesion).mean(axis=0).round().astype(int))
     telling = anatomy.thin > 1 if policy.modality == "CT" else anatomy.body
+    return _around(telling, size)
+
+
+def _edges(anatomy: Anatomy) -> np.ndarray:
+    slope = ndimage.generic_gradient_magnitude(anatomy.smooth, ndimage.sobel)
+    inside = slope[anatomy.body] if anatomy.body.any() else slope
+    return np.asarray(slope > np.percentile(inside, _STEEP_PERCENT))
+
+
+def _around(telling: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return the voxel around which most of a mask lies, the nearest to the middle of several."""
     coarse = telling[::_STRIDE, ::_STRIDE, ::_STRIDE].astype(np.float32)
     width = np.maximum(size // _STRIDE, 1).tolist()
     share = ndimage.uniform_filter(coarse, width, mode="constant")

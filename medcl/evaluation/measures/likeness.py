@@ -90,11 +90,14 @@ def ordering(observed: Observed) -> float | None:
     step = np.floor((np.clip(truth, low, high) - low) / (high - low) * (_BINS - 1e-9)).astype(int)
     fewest = max(_FEWEST, int(_PART * len(truth)))
     steps = [view[step == one] for one in range(_BINS)]
-    medians = _risen([each for each in steps if len(each) >= fewest])
-    if len(medians) < 2:
+    steps = [each for each in steps if len(each) >= fewest]
+    if len(steps) < 2:
         return None
-    if np.ptp(medians) <= 0:
+    if np.ptp([np.median(each) for each in steps]) <= 0:
         return 0.0
+    medians = _risen(steps)
+    if np.ptp(medians) <= 0:
+        return None  # what contrast there is may be chance
     ranks = np.argsort(np.argsort(medians, kind="stable"))
     return float(np.corrcoef(ranks, np.arange(len(medians)))[0, 1])
 

@@ -46,8 +46,8 @@ def duplicated_tissue(observed: Observed) -> float | None:
             differs, should = (
                 _difference(np.moveaxis(each, axis, 0), gap) for each in (seen, smooth)
             )
-            there = np.clip(there, 0, _LIKE)
-            above = np.where(differs < _ALIKE * scale**2 * should, (here - there) / (1 - there), 0)
+            above = (here - np.maximum(there, 0)) / (1 - np.clip(there, 0, _LIKE))
+            above = np.where(differs < _ALIKE * scale**2 * should, above, 0)
             found = max(found, float(above.max()))
     return found
 
