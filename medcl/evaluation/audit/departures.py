@@ -12,6 +12,39 @@ _SURE = 4.0
 """Standard errors of a median that chance does not exceed in any of some thousand figures."""
 
 
+def as_presumed(figures: Figures, presumed: float) -> Figures:
+    """Return what would have been measured on a scan as noisy as a contract speaks of.
+
+    Added variance is what it is, whatever it is added to. Of a scan that is cleaner than any that
+    the contract speaks of, the bound on contrast over noise says nothing; what is lost there is
+    among the measured quantities of the audit.
+
+    Args:
+        figures: What was measured on the view.
+        presumed: Least noise that the contract speaks of, 0 for any.
+
+    Returns:
+        Figures with another ``contrast_to_noise``; the same where the scan is as noisy.
+
+    Example:
+        >>> found = {"noise_plain": 5.0, "noise_ratio": 2**0.5, "contrast_to_noise": 0.5**0.5}
+        >>> round(as_presumed(found, 10.0)["contrast_to_noise"] ** -2, 6)
+        1.25
+    """
+    plain = figures.get("noise_plain", presumed)
+    if plain >= presumed or "contrast_to_noise" not in figures:
+        return figures
+    ratio = figures["noise_ratio"]
+    added = max(ratio**2 - 1, 0.0) * (plain / presumed) ** 2
+    less = ratio / (1 + added) ** 0.5 if ratio > 1 else 1.0
+    changed = {
+        name: value * less
+        for name, value in figures.items()
+        if name in {"contrast_to_noise", "contrast_to_noise_error"}
+    }
+    return {**figures, **changed}
+
+
 def departures(figures: Figures, policy: Policy) -> dict[Flag, float]:
     """Return how far a view departs from what each flag promises, in the unit of its claims.
 

@@ -12,7 +12,8 @@ import numpy as np
 from medcl.augment.contract import Flag, claim_of
 from medcl.augment.policy import Policy
 from medcl.augment.views import draw
-from medcl.evaluation.audit.departures import departures
+from medcl.augment.worst_case import HasPresumedNoise
+from medcl.evaluation.audit.departures import as_presumed, departures
 from medcl.evaluation.measures.anatomy import Anatomy, Case
 from medcl.evaluation.measures.observed import observe
 from medcl.evaluation.measures.view import measure_pair, measure_view
@@ -96,7 +97,8 @@ def enclosures(
         is_crop = transform.kind == "crop"
         transforms = (transform,) if is_crop else (*places, transform)
         alone = replace(policy, transforms=transforms)
-        measured = _departures(alone, cases, anatomies, draws, corners, seed)
+        presumed = transform.presumed_noise() if isinstance(transform, HasPresumedNoise) else 0.0
+        measured = _departures(alone, cases, anatomies, draws, corners, seed, presumed)
         contract = transform.contract(policy.modality)
         is_shared = getattr(transform, "sharing", "independent") == "batch"
         for flag in Flag:
@@ -150,6 +152,7 @@ def _departures(
     draws: int,
     corners: int,
     seed: int,
+    presumed: float = 0.0,
 ) -> dict[str, list[float]]:
     """Return how far each view departs from the truth, by flag."""
     sources = [case.source for case in cases]
@@ -166,7 +169,7 @@ def _departures(
         for first, second in zip(*pairs, strict=True):
             figures = measure_view(first), measure_view(second)
             for each in figures:
-                for flag, value in departures(each, policy).items():
+                for flag, value in departures(as_presumed(each, presumed), policy).items():
                     found.setdefault(flag.value, []).append(value)
             pair = measure_pair(first, second, figures)
             found.setdefault(_LOST_BY_CROP, []).append(1 - pair["overlap"])

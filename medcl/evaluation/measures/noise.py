@@ -21,7 +21,8 @@ def texture(observed: Observed) -> dict[str, float]:
     Returns:
         ``noise_ratio``, ``noise_frequency`` (mean frequency of the noise power spectrum),
         ``snr_ratio`` and ``contrast_to_noise``, those that can be measured; the last with its
-        standard error, and ``noise_error``, that of a ratio of noises.
+        standard error; ``noise_error``, that of a ratio of noises, and ``noise_plain``, the noise
+        of the plain view in the unit of the volume.
     """
     if observed.modality == "OT":
         return {}  # a shape has no noise
@@ -32,6 +33,10 @@ def texture(observed: Observed) -> dict[str, float]:
     # Of two median deviations, over voxels of which each second one tells something new.
     error = 1.17 * float(np.sqrt(2 * 2 / mask.sum()))
     figures = {"noise_ratio": view / plain, "noise_error": error}
+    # Edges raise both alike, and the ratio not at all; alone, noise is known far from them only.
+    alone = noise_sd(observed.still, mask, of=observed.level)
+    if alone is not None:
+        figures["noise_plain"] = alone
     ends = (
         mean_frequency(observed, observed.grey, mask),
         mean_frequency(observed, observed.still, mask),
@@ -49,7 +54,7 @@ def texture(observed: Observed) -> dict[str, float]:
     return figures
 
 
-def noise_sd(grey: Grey, mask: Mask) -> float | None:
+def noise_sd(grey: Grey, mask: Mask, of: Mask | None = None) -> float | None:
     """Return the standard deviation of noise, from each voxel against its six neighbours.
 
     The median absolute deviation keeps edges out of it.
@@ -57,6 +62,7 @@ def noise_sd(grey: Grey, mask: Mask) -> float | None:
     Args:
         grey: Values.
         mask: Voxels that count; their neighbours must too.
+        of: Of these, those that are asked; ``None`` for all.
 
     Returns:
         In the unit of the values, or ``None`` for too few voxels.
@@ -70,6 +76,8 @@ def noise_sd(grey: Grey, mask: Mask) -> float | None:
         5
     """
     inside = ndimage.binary_erosion(mask)
+    if of is not None:
+        inside = inside & of
     if inside.sum() < _FEWEST:
         return None
     kernel = ndimage.generate_binary_structure(3, 1).astype(float)

@@ -1,11 +1,20 @@
 """What a policy is for, and what its views change, in words."""
 
+from collections.abc import Sequence
+
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.report import page
 from medcl.report.page import Mark
-from medcl.report.policy_words import CHANGED, KEPT, TASKS, TaskWords, transform_words
+from medcl.report.policy_words import (
+    CHANGED,
+    KEPT,
+    TASKS,
+    TaskWords,
+    TransformWords,
+    transform_words,
+)
 
 MODALITIES = {
     "CT": "CT in Hounsfield units",
@@ -16,6 +25,7 @@ MODALITIES = {
 }
 """What volumes are, in words."""
 
+_MOST_COLUMNS = 6
 _SHORT = {
     "CT": "CT",
     "MR_WEIGHTED": "weighted MR",
@@ -57,17 +67,25 @@ def changes(policy: Policy) -> str:
     said = [seen, *_local_words(policy)]
     if not words:
         return page.paragraphs(["Nothing: both views are the same.", *said])
-    matrix = [
-        [quantity, *(_claim(each.claims[quantity]) for each in words)]
-        for quantity in words[0].claims
-    ]
-    kept = page.table(["quantity", *(each.name for each in words)], matrix)
+    kept = "".join(
+        _matrix(words[start : start + _MOST_COLUMNS])
+        for start in range(0, len(words), _MOST_COLUMNS)
+    )
     return (
         page.table(header, rows, kind="prose")
         + page.paragraphs(said)
         + "<h3>What each transform keeps, as declared</h3>"
         + kept
     )
+
+
+def _matrix(words: Sequence[TransformWords]) -> str:
+    """Return what some transforms keep, as many as are readable side by side on paper."""
+    rows = [
+        [quantity, *(_claim(each.claims[quantity]) for each in words)]
+        for quantity in words[0].claims
+    ]
+    return page.table(["quantity", *(each.name for each in words)], rows, kind="figures")
 
 
 def _claim(claim: str) -> Mark:
