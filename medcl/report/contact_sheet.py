@@ -176,7 +176,7 @@ def _draw_row(page: _Page, row: SheetRow) -> None:
             outline=row.original.outline,
         )
         change = _show(lowest, both, row, ("RdBu_r", -reach, reach))
-        lowest.set_xlabel(textwrap.fill(panel.note, 46), color=_MUTED, fontsize=8, labelpad=3)
+        lowest.set_xlabel(textwrap.fill(panel.note, 42), color=_MUTED, fontsize=8, labelpad=3)
     _colour_bar(page, 0, grey, f"grey {row.window.unit}")
     if change is not None:
         _colour_bar(page, 1, change, f"change {row.window.unit}")

@@ -25,7 +25,8 @@ def _value(name: str, drawn: Parameters) -> str:
         return ""
     key, values = next(iter(drawn.items()))
     if key in _ONE_IS_NOTHING:
-        return "" if set(values) == {1.0} else f"{values[0]:.3f}"
+        is_nothing = set(values) == {1.0} or (key == "fraction" and values[0] == 0)
+        return "" if is_nothing else f"{values[0]:.3f}"
     if key == "sign":
         return "yes" if values[0] < 0 else ""
     size = float(np.abs(values).sum() if name.startswith("bias_field") else np.linalg.norm(values))

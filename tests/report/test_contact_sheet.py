@@ -15,6 +15,7 @@ from medcl.augment.transforms.gain import Gain
 from medcl.augment.transforms.refusable import HuOffset
 from medcl.augment.views import Source
 from medcl.report.contact_sheet import Panel, SheetRow, contact_sheet, sheet_png, stacked_png
+from medcl.report.drawn_words import drawn_words
 from medcl.report.grey_windows import SOFT_TISSUE, default_windows
 from medcl.report.sheet_rows import Shown, sheet_rows
 
@@ -171,6 +172,11 @@ def test_local_views_have_a_row_of_their_own_in_their_own_grid():
         assert np.allclose((view.plane - part.original.plane)[inside], 30, atol=0.01)
     words = [text.get_text() for text in contact_sheet([*whole, part], title="t").texts]
     assert words.count("local views") == 1
+
+
+def test_a_cutout_that_covers_nothing_is_not_among_what_was_drawn():
+    assert drawn_words({"cutout": {"fraction": (0.0,)}, "crop": {"fraction": (1.0,)}}) == ""
+    assert drawn_words({"cutout": {"fraction": (0.05,)}}) == "cutout 0.050"
 
 
 def test_a_sheet_names_no_volume_and_equal_rows_give_equal_bytes():
