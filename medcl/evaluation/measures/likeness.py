@@ -1,6 +1,8 @@
 """Likeness of a view to its truth: its side, and the order of its tissues."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -89,34 +91,45 @@ def ordering(observed: Observed) -> float | None:
         return None
     step = np.floor((np.clip(truth, low, high) - low) / (high - low) * (_BINS - 1e-9)).astype(int)
     fewest = max(_FEWEST, int(_PART * len(truth)))
-    steps = [view[step == one] for one in range(_BINS)]
-    steps = [each for each in steps if len(each) >= fewest]
-    if len(steps) < 2:
+    kept = [one for one in range(_BINS) if (step == one).sum() >= fewest]
+    if len(kept) < 2:
         return None
-    if np.ptp([np.median(each) for each in steps]) <= 0:
-        return 0.0
-    medians = _risen(steps)
-    if np.ptp(medians) <= 0:
-        return None  # what contrast there is may be chance
-    ranks = np.argsort(np.argsort(medians, kind="stable"))
-    return float(np.corrcoef(ranks, np.arange(len(medians)))[0, 1])
+    steps = [_Step.of(view[step == one]) for one in kept]
+    chance = _SURE * max(float(np.hypot(one.error, two.error)) for one, two in pairwise(steps))
+    if np.ptp([each.median for each in steps]) <= chance:
+        # All the same: for want of contrast in the volume, or because the view has lost it.
+        wanted = float(np.ptp([np.median(truth[step == one]) for one in kept]))
+        return 0.0 if wanted > chance else None
+    ranks = np.argsort(np.argsort(_risen(steps), kind="stable"))
+    return float(np.corrcoef(ranks, np.arange(len(kept)))[0, 1])
 
 
-def _risen(steps: Sequence[np.ndarray]) -> list[float]:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The view's values where the truth has one step of brightness."""
+
+    median: float
+    error: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Step":
+        median = float(np.median(values))
+        spread = 1.4826 * float(np.median(np.abs(values - median)))
+        return cls(median, 1.2533 * spread / len(values) ** 0.5)
+
+
+def _risen(steps: Sequence[_Step]) -> list[float]:
     """Return the medians of steps; one below an earlier one by no more than chance is as high.
 
     Two steps of a few dozen noisy voxels change places by chance, which changes no tissue's place.
     """
     risen: list[float] = []
-    top, known = -np.inf, 0.0
-    for values in steps:
-        median = float(np.median(values))
-        error = 1.2533 * 1.4826 * float(np.median(np.abs(values - median))) / len(values) ** 0.5
-        if top - _SURE * float(np.hypot(error, known)) <= median < top:
-            median = top
-        elif median >= top:
-            top, known = median, error
-        risen.append(median)
+    top = steps[0]
+    for each in steps:
+        if each.median >= top.median:
+            top = each
+        is_chance = top.median - each.median <= _SURE * float(np.hypot(each.error, top.error))
+        risen.append(top.median if is_chance else each.median)
     return risen
 
 
