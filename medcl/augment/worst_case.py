@@ -74,6 +74,17 @@ class HasResampling(Protocol):
         """Return whether any draw interpolates."""
 
 
+@runtime_checkable
+class HasPresumedNoise(Protocol):
+    """A transform that adds noise; what that drowns depends on the noise there is already."""
+
+    def presumed_noise(self) -> float:
+        """Return the least noise of a scan that its contract speaks of, 0 for any.
+
+        A standard deviation in the unit of values.
+        """
+
+
 def turning(condition: float) -> float:
     """Return the largest angle in degrees by which a stretch turns a direction.
 

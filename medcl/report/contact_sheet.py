@@ -51,6 +51,7 @@ class SheetRow:
         views: Names and planes; the same number in every row of a sheet.
         spacing_mm: Pixel spacing along both axes.
         window: How grey values are shown.
+        note: Which views these are, if not the usual ones.
     """
 
     case: int
@@ -58,6 +59,7 @@ class SheetRow:
     views: tuple[tuple[str, Panel], ...]
     spacing_mm: tuple[float, float]
     window: GreyWindow
+    note: str = ""
 
 
 def sheet_png(rows: Sequence[SheetRow], *, title: str) -> bytes:
@@ -174,7 +176,7 @@ def _draw_row(page: _Page, row: SheetRow) -> None:
             outline=row.original.outline,
         )
         change = _show(lowest, both, row, ("RdBu_r", -reach, reach))
-        lowest.set_xlabel(textwrap.fill(panel.note, 46), color=_MUTED, fontsize=8, labelpad=3)
+        lowest.set_xlabel(textwrap.fill(panel.note, 42), color=_MUTED, fontsize=8, labelpad=3)
     _colour_bar(page, 0, grey, f"grey {row.window.unit}")
     if change is not None:
         _colour_bar(page, 1, change, f"change {row.window.unit}")
@@ -247,7 +249,7 @@ def _caption(page: _Page, row: SheetRow) -> None:
     window = row.window
     shown = f"{window.low:g} to {window.high:g} {window.unit}" if window.unit else ""
     top = page.top - page.tall - _GAP_IN - 0.06
-    lines = [f"case {row.case}", window.name, shown, "", "right: view - original"]
+    lines = [f"case {row.case}", window.name, shown, row.note, "right: view - original"]
     for step, text in enumerate(lines):
         page.figure.text(
             _LEFT_IN / _WIDTH_IN,

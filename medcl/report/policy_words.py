@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from medcl.augment.checking import NOTHING_ACCEPTED, Accepted, check_policy
 from medcl.augment.contract import Claim, Flag, PolicyModality, claim_of
-from medcl.augment.policy import NOTHING_ACCEPTED, Accepted, Policy, check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile, meaningless_flags
 from medcl.augment.safety.verdict import CODES, Violation

@@ -4,7 +4,7 @@ All views of a row are put at one place, so that what a transform does can be to
 crop happens to lie.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,16 +12,24 @@ import numpy as np
 from medcl.augment.drawing.pose import Pose
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
-from medcl.augment.transforms.transform import Parameters
-from medcl.augment.views import Drawn, Source, boxes, draw, render, render_labels
+from medcl.augment.views import (
+    Drawn,
+    Source,
+    boxes,
+    draw,
+    draw_locals,
+    render,
+    render_labels,
+)
 from medcl.geometry.affine import transform_points
 from medcl.report.contact_sheet import Panel, SheetRow
-from medcl.report.grey_windows import default_windows
+from medcl.report.drawn_words import drawn_words
+from medcl.report.grey_windows import GreyWindow, default_windows
 from medcl.shapes import LabelMap, ValidityMask, Vector3, VolumeArray
 
 _CORNERS = 8
-_UNITS = {"degrees": "°", "sd_hu": "HU", "offset_hu": "HU", "sigma_mm": "mm", "offset_mm": "mm"}
-_ONE_IS_NOTHING = {"zoom", "factor", "exponent", "fraction"}
+_Drawing = Callable[[int, bool], Drawn]
+"""Draws the view of a step, at random or at the ends of all ranges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,6 +54,7 @@ def sheet_rows(
 ) -> list[SheetRow]:
     """Return the original, a typical, the extreme and the corner view of a volume, per window.
 
+    Where the policy has local views, one row more shows them in the same way, in the first window.
     A view's change is its mean absolute difference from the original. Of so many random draws the
     typical one has the median change and the extreme one the largest; the corner view is the one
     with the largest change of eight draws at the ends of all ranges.
@@ -60,11 +69,34 @@ def sheet_rows(
     Returns:
         Rows for `medcl.report.contact_sheet`.
     """
-    random = [draw(policy, [shown.source], seed=seed, step=step, view=0) for step in range(draws)]
-    ends = [
-        draw(policy, [shown.source], seed=seed, step=step, view=0, corners=True)
-        for step in range(_CORNERS)
-    ]
+    windows = default_windows(policy)
+    source = [shown.source]
+
+    def whole(step: int, corners: bool) -> Drawn:
+        return draw(policy, source, seed=seed, step=step, view=0, corners=corners)
+
+    rows = _rows(shown, windows, whole, case=case, draws=draws)
+    if policy.local is None:
+        return rows
+
+    def local(step: int, corners: bool) -> Drawn:
+        return draw_locals(policy, source, seed=seed, step=step, number=0, corners=corners)
+
+    return rows + _rows(shown, windows[:1], local, case=case, draws=draws, note="local views")
+
+
+def _rows(
+    shown: Shown,
+    windows: Sequence[GreyWindow],
+    drawing: _Drawing,
+    *,
+    case: int,
+    draws: int,
+    note: str = "",
+) -> list[SheetRow]:
+    """Return one row per window of the draws of one kind of view."""
+    random = [drawing(step, False) for step in range(draws)]
+    ends = [drawing(step, True) for step in range(_CORNERS)]
     place = _place(random[0], shown)
     still = replace(random[0], poses=(Pose(place, np.eye(3)),), intensities={})
     original = _picture(still, shown)
@@ -80,7 +112,7 @@ def sheet_rows(
         ("corner of all ranges", corners[last], ends[last]),
     )
     views = tuple(
-        (name, replace(picture.panel(depth, drawn), note=_words(drawn.parameters[0])))
+        (name, replace(picture.panel(depth, drawn), note=drawn_words(drawn.parameters[0])))
         for name, picture, drawn in chosen
     )
     return [
@@ -88,10 +120,11 @@ def sheet_rows(
             case=case,
             original=original.panel(depth, still),
             views=views,
-            spacing_mm=policy.grid.spacing_mm[:2],
+            spacing_mm=still.grid.spacing_mm[:2],
             window=window,
+            note=note,
         )
-        for window in default_windows(policy)
+        for window in windows
     ]
 
 
@@ -148,25 +181,3 @@ def _depth(original: _Picture) -> int:
     area = original.mask.sum(axis=(0, 1))
     full = np.flatnonzero(area >= 0.9 * area.max())
     return int(full[np.argmin(np.abs(full - area.size // 2))])
-
-
-def _words(parameters: Mapping[str, Parameters]) -> str:
-    """Return what was drawn for a view; transforms that change nothing are left out."""
-    parts: Iterator[Sequence[str]] = (
-        (name.replace("_", " "), value)
-        for name, drawn in parameters.items()
-        if (value := _value(name, drawn))
-    )
-    return ", ".join(" ".join(part) for part in parts)
-
-
-def _value(name: str, drawn: Parameters) -> str:
-    if not drawn:
-        return ""
-    key, values = next(iter(drawn.items()))
-    if key in _ONE_IS_NOTHING:
-        return "" if set(values) == {1.0} else f"{values[0]:.3f}"
-    if key == "sign":
-        return "yes" if values[0] < 0 else ""
-    size = float(np.abs(values).sum() if name.startswith("bias_field") else np.linalg.norm(values))
-    return f"{size:.3g} {_UNITS.get(key, '')}".strip() if size > 0 else ""

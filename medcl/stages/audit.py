@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from medcl.augment.policy import Policy, check_policy, require_safe
+from medcl.augment.checking import check_policy, require_safe
+from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows
 from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
@@ -12,7 +13,7 @@ from medcl.config.audit import AuditConfig
 from medcl.config.writing import write
 from medcl.encoders.delivery import Delivered, read_encoder
 from medcl.errors import PolicyError
-from medcl.evaluation.safety import Case, SafetyReport, audit_views
+from medcl.evaluation.audit.safety import Case, SafetyReport, audit_views
 from medcl.report.contact_sheet import sheet_png
 from medcl.report.sheet_rows import Shown, sheet_rows
 from medcl.runtime.seeds import derive_seed
@@ -202,6 +203,12 @@ def _require_sound(report: SafetyReport) -> None:
             f"Measured on {report.num_volumes} volumes, {len(failing)} quantities are beyond what "
             f"is safe, such as {worst.name}: worst {worst.worst:.3g} {worst.unit}, limit "
             f"{worst.limit:.3g}. {PAGE} and {REPORT} show all of them."
+        )
+    if report.breaches:
+        said = " ".join(each.sentence for each in report.breaches)
+        raise PolicyError(
+            f"Measured on {report.num_volumes} volumes, {len(report.breaches)} declared bounds do "
+            f"not hold, so that no check of this policy can be relied on. {said}"
         )
 
 

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.checking import check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.networks import method_of, require_sizes
 from medcl.config.audit import AuditConfig
 from medcl.config.objective import ProjectorConfig
 from medcl.encoders.delivery import Delivered
-from medcl.evaluation.difficulty import FEWEST_PATIENTS, Difficulty, PairMaker, measure_difficulty
-from medcl.evaluation.invariances import probe_invariances
+from medcl.evaluation.difficulty.difficulty import (
+    FEWEST_PATIENTS,
+    Difficulty,
+    measure_difficulty,
+)
+from medcl.evaluation.difficulty.pairs import PairMaker
+from medcl.evaluation.probes.invariances import probe_invariances
 from medcl.runtime.devices import choose_device
 from medcl.stages.encoders import policy_of_encoder
 from medcl.stages.progress import ProgressSink

@@ -9,8 +9,8 @@ import medcl
 from medcl.augment.contract import CONTRACT_VERSION
 from medcl.config.audit import AuditConfig
 from medcl.config.writing import plain
-from medcl.evaluation.safety import SafetyReport
-from medcl.report.audit_page import Surroundings, audit_page
+from medcl.evaluation.audit.safety import SafetyReport
+from medcl.report.audit.page import Surroundings, audit_page
 from medcl.report.contact_sheet import stacked_png
 from medcl.runtime.files import write_bytes, write_json
 from medcl.tracking.audit_runs import AuditRun, log_audit
@@ -48,7 +48,7 @@ def sentences(report: SafetyReport) -> list[str]:
         for finding in report.findings
         if finding.status != "pass"
     ]
-    return lines
+    return lines + [each.sentence for each in report.breaches]
 
 
 def keep(

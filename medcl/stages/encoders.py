@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from medcl.augment.policy import Policy, require_safe
+from medcl.augment.checking import require_safe
+from medcl.augment.policy import Policy
 from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.policies import accepted_of, facts_of

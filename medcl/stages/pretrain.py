@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from medcl.augment.policy import Policy, require_safe
+from medcl.augment.checking import require_safe
+from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.cohorts import cohort_rows, held_out_patients
 from medcl.build.networks import method_of, require_sizes

@@ -6,9 +6,10 @@ import torch
 from monai import transforms
 
 from medcl.augment import views
+from medcl.augment.checking import check_policy
 from medcl.augment.defaults import ct_strict, mr_weighted
 from medcl.augment.grid import ViewGrid
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.random_field import seed_words
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.monai_adapter import Monai

@@ -6,9 +6,10 @@ import torch
 from monai import transforms
 
 from medcl.augment import views
+from medcl.augment.checking import check_policy
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.monai_affine import MonaiAffine
 from medcl.augment.views import Source

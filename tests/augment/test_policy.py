@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from medcl.augment.checking import check_policy, require_safe
 from medcl.augment.contract import Flag, claim_of
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
-from medcl.augment.policy import Policy, _numbers, check_policy, require_safe
+from medcl.augment.policy import Policy
+from medcl.augment.policy_text import all_floats
 from medcl.augment.safety.tasks import TaskProfile, required_flags
 from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
 from medcl.augment.transforms.bias_field import BiasField
@@ -299,7 +301,7 @@ def test_the_hash_depends_on_every_number_but_not_on_how_it_is_written():
     assert Policy.from_json(content).hash == policy.hash
     content["transforms"][1]["max_degrees"] = 10.5
     assert Policy.from_json(content).hash != policy.hash
-    assert json.dumps(_numbers({"a": [10, "x"]})) == json.dumps({"a": [10.0, "x"]})
+    assert json.dumps(all_floats({"a": [10, "x"]})) == json.dumps({"a": [10.0, "x"]})
 
 
 @pytest.mark.parametrize(

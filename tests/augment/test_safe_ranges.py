@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from medcl.augment.checking import check_policy
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
-from medcl.augment.policy import Policy, check_policy
+from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.blur import Blur
 from medcl.augment.transforms.count_noise import CountNoise

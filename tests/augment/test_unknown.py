@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from medcl.augment.checking import check_policy, require_safe
 from medcl.augment.contract import BREAKS, Claim, Flag
 from medcl.augment.defaults import ct_strict, mr_weighted, pt
 from medcl.augment.grid import ViewGrid
-from medcl.augment.policy import check_policy, require_safe
 from medcl.augment.safety.data_facts import DataFacts, find_unknowns
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.crop import Crop

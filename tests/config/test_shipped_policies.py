@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medcl.augment.policy import check_policy
+from medcl.augment.checking import check_policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.catalogue import OcclusionTransform, ValueTransform
 from medcl.augment.transforms.rotation import Rotation

@@ -4,7 +4,7 @@ import numpy as np
 
 from medcl.augment.grid import ViewGrid
 from medcl.augment.views import Source
-from medcl.evaluation.anatomy import Case
+from medcl.evaluation.measures.anatomy import Case
 from medcl.geometry.affine import rotation
 
 GRID = ViewGrid(size_voxels=(20, 20, 20), spacing_mm=(2.0, 2.0, 2.0))

@@ -9,13 +9,10 @@ from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.noise import GaussianNoise
 from medcl.augment.transforms.rotation import Rotation
 from medcl.errors import InputError
-from medcl.evaluation.difficulty import (
-    Matching,
-    PairMaker,
-    judged,
-    measure_difficulty,
-    ranks_of_partners,
-)
+from medcl.evaluation.difficulty.difficulty import measure_difficulty
+from medcl.evaluation.difficulty.matching import Matching, ranks_of_partners
+from medcl.evaluation.difficulty.pairs import PairMaker
+from medcl.evaluation.difficulty.verdict import judged
 from tests.training.small_run import build_method
 
 

@@ -38,8 +38,8 @@ from medcl.augment.transforms.slice_dropout import SliceDropout
 from medcl.augment.transforms.thick_slice import ThickSlice
 from medcl.augment.transforms.translation import Translation
 from medcl.augment.transforms.window_jitter import WindowJitter
-from medcl.evaluation.anatomy import anatomy_of
-from medcl.evaluation.enclosure import enclosures
+from medcl.evaluation.audit.enclosure import enclosures
+from medcl.evaluation.measures.anatomy import anatomy_of
 from tests.evaluation.phantoms import phantom
 
 SPACING = 1.6
@@ -99,18 +99,20 @@ FURTHER = {
 }
 
 
-def measured(transform, modality, *, draws=4, corners=6):
+def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None):
     """In the lattice of the view, so that nothing but the transform interpolates.
 
     Contracts that speak of noise have a scan in mind with 10 HU, or a tenth of the liver's uptake.
     """
     affine = np.diag([SPACING, SPACING, SPACING, 1.0])
-    noise = {"CT": 10.0, "PT": 0.2 if isinstance(transform, CountNoise) else None}.get(modality)
+    noise = noise or {"CT": 10.0, "PT": 0.2 if isinstance(transform, CountNoise) else None}.get(
+        modality
+    )
     case = phantom("a", 1, modality=modality, affine=affine, noise=noise, lesion_at=(0, 0, 0))
     policy = replace(
         ct_strict(grid=ViewGrid(size_voxels=(26, 26, 26), spacing_mm=(SPACING,) * 3)),
         modality=modality,
-        window=WINDOWS[modality],
+        window=window or WINDOWS[modality],
         transforms=(transform,),
     )
     anatomy = anatomy_of(case, modality, policy.grid.spacing_mm, policy.window)
@@ -126,3 +128,31 @@ def test_declared_bounds_enclose_what_a_transform_does(example):
     found = measured(*(EXAMPLES | FURTHER)[example])
     assert len(found) >= 4
     assert [each for each in found if not each.is_enclosed] == []
+
+
+def broken(found):
+    return {(each.flag, each.is_enclosed) for each in found if each.measured > 0.01}
+
+
+def test_a_gain_into_the_end_of_the_window_takes_signal_from_the_noise_as_declared():
+    cut = FixedWindow(low=0.0, high=9.5)  # the hottest ball has 9
+    found = measured(Gain(factor=(0.9, 1.1)), "PT", window=cut)
+    assert ("hu_texture", True) in broken(found)
+    # Ratios to uptake that the window cuts are not kept: on such volumes the bound is broken.
+    assert [each.flag for each in found if not each.is_enclosed] == ["uptake_ratio"]
+
+
+def test_noise_is_held_against_the_scan_that_its_contract_speaks_of():
+    noise = GaussianNoise(sd_hu=(15.0, 15.0))
+    found = measured(noise, "CT", noise=4.0)
+    assert [each for each in found if not each.is_enclosed] == []
+    (drowned,) = [each for each in found if each.flag == "lowcontrast_cnr"]
+    # 15 HU beside 10 HU, though beside 4 HU they take three quarters.
+    assert drowned.measured == pytest.approx(1 - 1 / (1 + 1.5**2) ** 0.5, abs=0.06)
+
+
+def test_more_noise_than_declared_breaks_the_bound_on_a_clean_scan_too(monkeypatch):
+    weaker = GaussianNoise(sd_hu=(0.0, 5.0)).contract("CT")
+    monkeypatch.setattr(GaussianNoise, "contract", lambda _self, _modality: weaker)
+    found = measured(GaussianNoise(sd_hu=(15.0, 15.0)), "CT", noise=4.0)
+    assert ("lowcontrast_cnr", False) in broken(found)

@@ -8,8 +8,9 @@ import pytest
 from medcl.augment.defaults import ct_strict
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.window_jitter import WindowJitter
-from medcl.evaluation.findings import Measured, failure_rate_below, finding_of
-from medcl.evaluation.quantities import QUANTITIES, Quantity, quantities_of
+from medcl.evaluation.audit.findings import Measured, failure_rate_below, finding_of
+from medcl.evaluation.quantities.quantity import Quantity
+from medcl.evaluation.quantities.table import QUANTITIES, quantities_of
 from tests.evaluation.phantoms import GRID
 
 BY_NAME = {each.name: each for each in QUANTITIES}

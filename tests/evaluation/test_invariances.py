@@ -11,10 +11,11 @@ from torch import nn
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.encoders.interface import Encoder
 from medcl.errors import InputError
-from medcl.evaluation import invariances
-from medcl.evaluation.invariances import _needed, probe_invariances
-from medcl.evaluation.linear_probe import probe_amount, probe_group
-from medcl.evaluation.shown import groups_of
+from medcl.evaluation.probes import invariances
+from medcl.evaluation.probes.invariances import probe_invariances
+from medcl.evaluation.probes.linear_probe import probe_amount, probe_group
+from medcl.evaluation.probes.shown import groups_of
+from medcl.evaluation.probes.told import needed
 
 
 class Said(Encoder):
@@ -87,7 +88,7 @@ def test_an_encoder_that_ignores_density_is_warned_of_where_density_matters(prob
     assert probes["hu_offset"].verdict == "lost"
     (warning,) = found.warnings
     assert "no longer tells" in warning
-    assert "hu_offset" not in _needed(TaskProfile.TEXTURE, policy_with())
+    assert "hu_offset" not in needed(TaskProfile.TEXTURE, policy_with())
 
 
 def test_the_scanner_is_asked_for_where_there_are_two(probed):

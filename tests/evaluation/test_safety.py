@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medcl.augment.contract import Flag, bounded
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.safety.tasks import TaskProfile
@@ -15,8 +16,8 @@ from medcl.augment.transforms.noise import GaussianNoise
 from medcl.augment.transforms.refusable import Flip, HuOffset
 from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.scale import Scale
-from medcl.evaluation import controls, safety
-from medcl.evaluation.safety import audit_views
+from medcl.evaluation.audit import harms, safety
+from medcl.evaluation.audit.safety import audit_views
 from tests.evaluation.phantoms import GRID, phantom
 
 
@@ -227,7 +228,7 @@ def test_every_modality_has_controls_that_come_out_as_they_must(policy, modality
 
 
 def test_an_audit_that_misses_a_control_is_void(cases, monkeypatch):
-    monkeypatch.setattr(controls, "_brightened", lambda scene: [scene.view()])
+    monkeypatch.setattr(harms, "brightened", lambda scene: [scene.view()])
     report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
     assert [name for name, good in report.controls.items() if not good] == ["50 HU added"]
     assert report.is_void
@@ -235,10 +236,31 @@ def test_an_audit_that_misses_a_control_is_void(cases, monkeypatch):
 
 
 def test_an_audit_that_refuses_good_views_is_void(cases, monkeypatch):
-    monkeypatch.setattr(controls, "_moved", controls._magnified)
+    monkeypatch.setattr(harms, "moved", harms.magnified)
     report, _ = audit(ct_strict(grid=GRID), cases[:1], draws=1, corners=0)
     assert [name for name, good in report.controls.items() if not good] == ["moved by whole voxels"]
     assert report.is_void
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_a_declared_bound_that_does_not_hold_makes_an_audit_unsafe(cases, monkeypatch):
+    policy = only(Rotation(max_degrees=10.0))
+    assert audit(policy, cases)[0].is_safe
+    true = Rotation.contract
+
+    def lying(self, modality):
+        return dict(true(self, modality)) | {Flag.ORIENTATION: bounded(5.0, "deg")}
+
+    monkeypatch.setattr(Rotation, "contract", lying)
+    report, found = audit(policy, cases)
+    assert found["orientation"].status == "pass"
+    (breach,) = report.breaches
+    assert (breach.transform, breach.flag, breach.bound) == ("rotation", "orientation", 5.0)
+    assert breach.measured == pytest.approx(10.0, abs=0.1)
+    assert not report.is_void
+    assert not report.is_safe
+    assert "rotation declares to change orientation by 5 deg at most, and 10 deg" in breach.sentence
+    assert report.to_json()["breaches"][0]["sentence"] == breach.sentence
 
 
 def test_an_audit_of_nothing_is_refused():

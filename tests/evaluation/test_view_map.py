@@ -12,7 +12,8 @@ from medcl.augment.transforms.displacement import Displacement
 from medcl.augment.transforms.refusable import Flip
 from medcl.augment.transforms.scale import Scale
 from medcl.augment.views import Source, draw
-from medcl.evaluation.view_map import rendered_maps, turn_and_zoom
+from medcl.evaluation.measures.geometry import turn_and_zoom
+from medcl.evaluation.measures.view_map import rendered_maps
 from tests.evaluation.phantoms import GRID, phantom
 
 

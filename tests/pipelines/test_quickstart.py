@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medcl.augment.policy import require_safe
+from medcl.augment.checking import require_safe
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.build.policies import policy_of
 from medcl.config.loading import load

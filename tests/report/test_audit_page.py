@@ -1,11 +1,13 @@
 """The page of an audit says all a radiologist signs, and nothing leaves it or runs in it."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
 
-from medcl.report.audit_page import Surroundings, audit_page
+from medcl.augment.grid import LocalViews
+from medcl.report.audit.page import Surroundings, audit_page
 from medcl.report.contact_sheet import sheet_png
 from medcl.report.sheet_rows import sheet_rows
 from tests.report.audit_content import (
@@ -127,9 +129,44 @@ def test_figures_that_the_task_does_not_need_stand_apart():
     needed, beside = words(page(findings=findings)).split("Not needed for this purpose")
     assert "Noise ratio" not in needed
     assert "Noise ratio" in beside
-    breach = {"transform": "rotation", "flag": "orientation"}
-    said = "Declared bounds that do not hold here: position of the patient of rotation."
-    assert said in words(page(breaches=[breach]))
+
+
+def test_a_declared_bound_that_does_not_hold_is_said_first():
+    breach = {
+        "transform": "rotation",
+        "flag": "orientation",
+        "bound": 10.0,
+        "measured": 12.0,
+        "unit": "deg",
+    }
+    top = words(page(breaches=[breach], is_safe=False)).split("Purpose")[0]
+    assert "NOT SAFE: a declared bound does not hold" in top
+    said = "position of the patient: rotation declares a change of 10 deg at most, measured are 12"
+    assert said in top
+
+
+def test_local_views_stand_apart_with_what_was_not_measured_on_them():
+    local = LocalViews(count=4, size_voxels=(16, 16, 8), spacing_mm=(2.0, 2.0, 3.0))
+    text = words(
+        page(
+            policy=replace(STRICT, local=local),
+            num_local=4,
+            findings=[
+                finding(title="median of muscle moved by"),
+                finding(title="local view: median of muscle moved by", is_local=True, worst=9.0),
+            ],
+            local_left_out={"overlap": "it lies inside", "lesion_kept": "it is a part"},
+            not_measured=["local_suv_gain", "local_lesion_seen"],
+        )
+    )
+    assert "views of 64 x 64 x 48 mm and local ones of 32 x 32 x 24 mm" in text
+    assert "4 local views of 32 x 32 x 24 mm besides" in text
+    whole, part = section(text, "What was measured").split("Local views")
+    assert "9" not in whole.split("median of muscle moved by")[1].split("passes")[0]
+    assert "median of muscle moved by (HU) 1.23 [1.1, 1.4] 3 9 at most 5" in part
+    assert "Not measured: overlap: it lies inside." in part
+    assert "Not measured, for want of what it takes: local lesion seen." in text
+    assert "Local views" not in words(page())
 
 
 def test_controls_declared_bounds_and_what_was_not_measured_are_shown():

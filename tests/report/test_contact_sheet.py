@@ -1,19 +1,21 @@
 """The contact sheet shows the right side, the right size, and nobody's name."""
 
 import io
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
 import pytest
 
 from medcl.augment.defaults import ct_strict, mr_weighted, pt
-from medcl.augment.grid import ViewGrid
+from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
 from medcl.augment.transforms.gain import Gain
 from medcl.augment.transforms.refusable import HuOffset
 from medcl.augment.views import Source
 from medcl.report.contact_sheet import Panel, SheetRow, contact_sheet, sheet_png, stacked_png
+from medcl.report.drawn_words import drawn_words
 from medcl.report.grey_windows import SOFT_TISSUE, default_windows
 from medcl.report.sheet_rows import Shown, sheet_rows
 
@@ -154,6 +156,27 @@ def test_pictures_go_through_the_labelled_structure():
     assert outlined.any()
     places = np.argwhere(outlined).mean(axis=0)
     assert np.abs(places - np.array([19.5, 14.5])).max() < 2
+
+
+def test_local_views_have_a_row_of_their_own_in_their_own_grid():
+    local = LocalViews(count=2, size_voxels=(16, 12, 8), spacing_mm=(2.0, 2.0, 3.0))
+    policy = replace(policy_of(HuOffset(offset_hu=(30.0, 30.0))), local=local)
+    *whole, part = sheet_rows(policy, volume(), case=1, draws=2)
+    assert [row.note for row in whole] == ["", "", ""]
+    assert (part.note, part.window.name) == ("local views", "soft tissue 40/400")
+    assert part.original.plane.shape == (16, 12)
+    for _name, view in part.views:
+        assert view.plane.shape == (16, 12)
+        inside = part.original.mask & view.mask
+        assert inside.any()
+        assert np.allclose((view.plane - part.original.plane)[inside], 30, atol=0.01)
+    words = [text.get_text() for text in contact_sheet([*whole, part], title="t").texts]
+    assert words.count("local views") == 1
+
+
+def test_a_cutout_that_covers_nothing_is_not_among_what_was_drawn():
+    assert drawn_words({"cutout": {"fraction": (0.0,)}, "crop": {"fraction": (1.0,)}}) == ""
+    assert drawn_words({"cutout": {"fraction": (0.05,)}}) == "cutout 0.050"
 
 
 def test_a_sheet_names_no_volume_and_equal_rows_give_equal_bytes():

@@ -8,8 +8,8 @@ from medcl.augment.contract import Flag
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.catalogue import Transform
 from medcl.augment.transforms.monai_adapter import Monai
+from medcl.report.audit.reader_study import failure_rate_below, pairs_needed, wilson_interval
 from medcl.report.policy_words import FLAGS, TASKS, spoken, task_words, transform_words
-from medcl.report.reader_study import failure_rate_below, pairs_needed, wilson_interval
 from tests.report.audit_content import STRICT
 
 

@@ -3,9 +3,12 @@
 import json
 import sqlite3
 
+import matplotlib.image
 import pytest
 
+from medcl.augment.contract import Flag, bounded
 from medcl.augment.policy import Policy
+from medcl.augment.transforms.rotation import Rotation
 from tests.stages.small_site import AUDIT, medcl
 
 
@@ -81,6 +84,43 @@ def test_an_encoder_of_another_window_is_refused(site, capsys):
     words = ("audit", settings, "policy.window.high=300.0", "--encoder", str(encoder))
     assert medcl(*words) == 2
     assert "window" in capsys.readouterr().err
+
+
+def test_a_policy_whose_contract_is_wrong_is_refused_by_what_was_measured(
+    site, capsys, monkeypatch
+):
+    true = Rotation.contract
+
+    def lying(self, modality):
+        return dict(true(self, modality)) | {Flag.ORIENTATION: bounded(4.0, "deg")}
+
+    monkeypatch.setattr(Rotation, "contract", lying)
+    settings = site.settings("lying", AUDIT)
+    assert medcl("audit", settings, "difficulty.steps=0", "tracking.enabled=false") == 3
+    said = capsys.readouterr().err
+    assert "rotation declares to change orientation by 4 deg at most, and 10 deg" in said
+    html = (site.runs / "lying" / "audit.html").read_text()
+    assert "NOT SAFE: a declared bound does not hold" in html
+    assert "rotation declares" in (site.runs / "lying" / "audit.txt").read_text()
+    assert not content(site.runs / "lying")["is_safe"]
+
+
+def test_local_views_stand_in_json_page_and_pictures(site):
+    local = "policy.local={count: 2, size_voxels: [16, 12, 12], spacing_mm: [5.5, 5.5, 5.5]}"
+    settings = site.settings("local", AUDIT)
+    assert medcl("audit", settings, local, "difficulty.steps=0", "tracking.enabled=false") == 0
+    folder = site.runs / "local"
+    found, html = content(folder), (folder / "audit.html").read_text()
+    names = {each["name"] for each in found["findings"]}
+    assert {"local_orientation", "local_scale_between_views", "local_contained"} <= names
+    assert found["num_local"] == 2
+    assert found["controls"]["local view, mirrored left to right"]
+    assert "<h3>Local views</h3>" in html
+    tall, usual = (
+        matplotlib.image.imread(runs / "contact_sheet.png").shape[0]
+        for runs in (folder, site.runs / "audit")
+    )
+    assert tall > 1.5 * usual
 
 
 def test_a_lesion_set_that_is_none_is_a_sentence(site, capsys):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from medcl.augment.checking import require_safe
 from medcl.augment.contract import Flag
 from medcl.augment.grid import LocalViews
-from medcl.augment.policy import require_safe
 from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.transforms.crop import Crop
 from medcl.augment.views import draw_locals

@@ -8,9 +8,9 @@ views of one volume the maps of shared transforms cancel as far as what lies bef
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from medcl.augment.worst_case import Extremes
+from medcl.augment.worst_case import Extremes, turning
 
 Interval = tuple[float, float]
 
@@ -95,6 +95,33 @@ def compose(steps: Iterable[SpatialStep]) -> SpatialBounds:
             (step.volume[1] / step.volume[0] for step in steps if step.is_independent), start=1.0
         ),
         signs=_signs(steps),
+    )
+
+
+def seen_in(bounds: SpatialBounds, enlarged: tuple[float, float, float]) -> SpatialBounds:
+    """Return the bounds between a view and one of another spacing, as a network counts voxels.
+
+    No network is told the spacing: what has more voxels in one of two views looks larger in it.
+
+    Args:
+        bounds: Of what a policy does to views of one spacing.
+        enlarged: Per axis, voxels of a length in the second view by those in the first.
+
+    Returns:
+        The same bounds within a view, and wider ones between two.
+
+    Example:
+        >>> wider = seen_in(compose([]), (1.5, 1.5, 1.5))
+        >>> wider.stretch_between, wider.volume_between, wider.degrees_between
+        (1.5, 3.375, 0.0)
+    """
+    low, high = min(enlarged), max(enlarged)
+    volume = math.prod(enlarged)
+    return replace(
+        bounds,
+        degrees_between=bounds.degrees_between + turning(high / low),
+        stretch_between=bounds.stretch_between * max(high, 1 / low),
+        volume_between=bounds.volume_between * max(volume, 1 / volume),
     )
 
 

@@ -80,12 +80,19 @@ class CountNoise:
         """Return the coefficient of variation in the liver."""
         return {"noise_liver_cov": self.liver_cov[1]}
 
+    def presumed_noise(self) -> float:
+        """Return the noise of the liver in a standard scan, in SUV."""
+        return _NATIVE_COV * _LIVER_SUV
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 15 % in the liver; only PET counts decays in its voxels."""
         return {"liver_cov": (0.0, 0.15 if modality == "PT" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: the mean of every region, on PET."""
+        """Return what is preserved: the mean of every region, on PET.
+
+        Contrast over noise: of a scan as noisy as `presumed_noise` or more, as for noise in HU.
+        """
         if modality != "PT":
             return preserving(
                 Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_RATIO

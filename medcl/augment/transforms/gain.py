@@ -8,7 +8,6 @@ import torch
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
-    EXACT,
     Contract,
     Flag,
     PolicyModality,
@@ -77,16 +76,23 @@ class Gain:
         return {"factor": ranges.get(modality, (1.0, 1.0))}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: ratios; on CT and PET absolute values within the factor."""
+        """Return what is preserved: ratios; on CT and PET absolute values within the factor.
+
+        Noise is multiplied as the signal is, so on weighted MR and on PET texture stays up to the
+        end of what is seen: a value ``v`` is shown as the smaller of ``factor * v`` and that end,
+        at least ``1 / factor`` of what it should be. So signal over noise departs by at most
+        ``1 - 1 / factor`` where the factor is above 1, and not at all elsewhere.
+        """
         off = bounded(round(max(abs(end - 1) for end in self.factor), 12), "fraction")
+        cut = bounded(round(1 - 1 / max(*self.factor, 1.0), 12), "fraction")
         if modality == "CT":
             # At 1000 HU, the densest and the emptiest tissue.
             drift = bounded(1000.0 * (off.bound or 0.0), "HU")
             return preserving(hu_calibration=drift, hu_texture=off)
         if modality == "PT":
-            return preserving(Flag.HU_CALIBRATION, uptake_abs=off, uptake_total=off)
-        # Noise is multiplied too; only where there is a unit is that a change of it.
-        noise = off if modality == "MR_QUANTITATIVE" else EXACT
+            return preserving(Flag.HU_CALIBRATION, uptake_abs=off, uptake_total=off, hu_texture=cut)
+        # Only where values have a unit is a multiple of the noise a change of it.
+        noise = off if modality == "MR_QUANTITATIVE" else cut
         return preserving(Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL, hu_texture=noise)
 
 

@@ -29,7 +29,7 @@ from medcl.augment.transforms.monai_names import MonaiUnit, require_contract
 from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
 from medcl.augment.transforms.refusable import HuOffset
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
-from medcl.augment.worst_case import HasLine, HasSpread, Line
+from medcl.augment.worst_case import HasLine, HasPresumedNoise, HasSpread, Line
 from medcl.runtime.seeds import derive_seed
 from medcl.shapes import Views
 
@@ -141,6 +141,11 @@ class Monai:
         """Return what adds up with other noise and blur, as medcl's own transform says."""
         twin = self._twin()
         return twin.spread() if isinstance(twin, HasSpread) else {}
+
+    def presumed_noise(self) -> float:
+        """Return the least noise of a scan that its contract speaks of, as its twin does."""
+        twin = self._twin()
+        return twin.presumed_noise() if isinstance(twin, HasPresumedNoise) else 0.0
 
     def limits(self, modality: PolicyModality) -> Mapping[str, Ends]:
         """Return what real acquisitions of a modality have, as medcl's own transform does."""

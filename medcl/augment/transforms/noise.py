@@ -78,12 +78,21 @@ class GaussianNoise:
         """Return the standard deviation of the noise."""
         return {"noise_hu": self.sd_hu[1]}
 
+    def presumed_noise(self) -> float:
+        """Return the noise of a clean soft-tissue CT in HU, which what is added is held against."""
+        return _NATIVE_SD_HU
+
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
         """Return at most 30 HU; only CT has noise in HU."""
         return {"sd_hu": (0.0, 30.0 if modality == "CT" else 0.0)}
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: the mean of every tissue, on CT."""
+        """Return what is preserved: the mean of every tissue, on CT.
+
+        Variances add, so contrast over noise falls to ``1 / sqrt(1 + (added / native)²)`` of what
+        it was. The bound is that of a scan as noisy as `presumed_noise` or more; of a cleaner one
+        the same noise drowns more, which only an audit of its volumes can tell.
+        """
         if modality != "CT":
             return preserving(
                 Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_RATIO

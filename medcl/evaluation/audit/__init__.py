@@ -1,0 +1,1 @@
+"""A policy measured on volumes: findings, controls, declared bounds, the report."""

@@ -1,0 +1,1 @@
+"""How hard the pairs of a policy are to match."""

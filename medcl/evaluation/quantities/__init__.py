@@ -1,0 +1,1 @@
+"""What an audit measures: names, units, and where passing and warning end."""

@@ -1,0 +1,1 @@
+"""The page of an audit: verdict, purpose, figures, controls, pictures, signatures."""

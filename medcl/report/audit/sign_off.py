@@ -1,0 +1,79 @@
+"""The end of an audit's page: reader study, limitations, signatures."""
+
+from medcl.augment.policy import Policy
+from medcl.report import page
+from medcl.report.audit.reader_study import QUESTIONS, pairs_needed, wilson_interval
+from medcl.report.audit.tables import Content
+from medcl.report.policy_words import spoken
+
+_OWNERS = {"hu_": "CT", "lung_": "CT", "suv_": "PT", "map_": "MR_QUANTITATIVE"}
+_PAIRS = 150
+_EXAMPLES = (0, 1, 3, 8)
+
+
+def reader_study() -> str:
+    """Return the questions for radiologists and how many blinded pairs the answers take."""
+    intro = (
+        f"Two radiologists or more, each {_PAIRS} pairs of an original and a view in random order, "
+        f"neither knowing which is which nor what the other says; agreement is reported as kappa."
+    )
+    rows = [
+        [
+            question.text,
+            f"{question.counted}: at most {100 * question.acceptable:g} %",
+            f"{pairs_needed(question.acceptable)} pairs without one",
+            "____ of ____",
+        ]
+        for question in QUESTIONS
+    ]
+    header = ["question", "acceptable", "shown by", "found"]
+    examples = "; ".join(
+        f"{count} of {_PAIRS}: {100 * low:.1f} to {100 * high:.1f} %"
+        for count in _EXAMPLES
+        for low, high in [wilson_interval(count, _PAIRS)]
+    )
+    notes = [
+        f"0 of {_PAIRS} shows less than {100 * 3 / _PAIRS:g} % (rule of three).",
+        f"95 % intervals of what may be found (Wilson): {examples}.",
+    ]
+    return page.paragraphs([intro]) + page.table(header, rows, kind="prose") + page.bullets(notes)
+
+
+def limitations(content: Content, policy: Policy) -> list[str]:
+    """Return what the audit does not show, as sentences."""
+    said = [
+        f"Measured on {content['num_volumes']} volumes of {content['num_patients']} patients of "
+        f"one store; other scanners and protocols need an audit of their own.",
+        "That every view is legal does not say what an encoder makes of them; after pretraining, "
+        "medcl audit --encoder probes it.",
+        "Limits are reference values of phantoms and scanners, not of this hospital's devices.",
+        "Difficulty is that of a small encoder after few steps; it separates trivial from "
+        "workable and does not predict the gain from pretraining.",
+        f"Only the {policy.modality.split('_')[0]} volumes that the settings select "
+        f"were looked at, in the grid of the policy.",
+    ]
+    missing = [spoken(name) for name in content.get("not_measured", ()) if _has(policy, name)]
+    listed = [f"Not measured, for want of what it takes: {', '.join(missing)}."] if missing else []
+    return said + listed
+
+
+def _has(policy: Policy, name: str) -> bool:
+    """Return whether a quantity exists on a modality at all: MR has no HU to drift."""
+    name = name.removeprefix("local_")
+    owner = next((mine for prefix, mine in _OWNERS.items() if name.startswith(prefix)), None)
+    return owner is None or owner == policy.modality
+
+
+def signature(*, policy_hash: str, code: str) -> str:
+    """Return what is signed, and lines to sign it on."""
+    signed = {"policy hash": policy_hash, "contract and code": code}
+    blank = [["radiologist", "", "", ""], ["medical physicist", "", "", ""]]
+    sentence = (
+        "I have seen the views and the figures, and find the policy fit for the purpose above, "
+        "with the exclusions named."
+    )
+    return (
+        page.pairs(signed)
+        + page.paragraphs([sentence])
+        + page.table(["role", "name", "date", "signature"], blank, kind="sign")
+    )

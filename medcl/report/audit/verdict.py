@@ -1,0 +1,71 @@
+"""The verdict of an audit, above all else on its page."""
+
+from medcl.augment.contract import Flag
+from medcl.augment.safety.verdict import Verdict
+from medcl.report import page
+from medcl.report.audit.tables import Content
+from medcl.report.policy_words import FLAGS, spoken
+
+
+def verdict(content: Content, declared: Verdict) -> str:
+    """Return the verdict and all that it rests on.
+
+    Args:
+        content: What stands in ``audit.json``.
+        declared: What the policy's own contract says.
+
+    Returns:
+        HTML.
+    """
+    failing = [each for each in content["findings"] if each["status"] == "fail"]
+    warning = [each for each in content["findings"] if each["status"] == "warn"]
+    breaches = content.get("breaches", ())
+    good, all_controls = sum(content["controls"].values()), len(content["controls"])
+    if content["is_void"]:
+        kind, text = "fail", "VOID: a control did not come out as it must; nothing is proven."
+    elif declared.outcome == "FAIL":
+        kind, text = "fail", "NOT SAFE for this purpose, by its own contract."
+    elif declared.outcome == "UNKNOWN":
+        kind, text = "fail", "UNKNOWN: nobody answers for a quantity that this purpose needs."
+    elif breaches and not failing:
+        kind, text = "fail", "NOT SAFE: a declared bound does not hold, so no check can rely on it."
+    elif not content["is_safe"]:
+        kind, text = "fail", "NOT SAFE for this purpose, as measured."
+    else:
+        kind, text = "pass", "SAFE for this purpose, as declared and as measured."
+    details = [
+        f"{len(content['findings'])} quantities measured: {len(failing)} beyond what is safe, "
+        f"{len(warning)} with a warning.",
+        f"{good} of {all_controls} controls came out as they must.",
+    ]
+    details += [violation.sentence for violation in declared.violations]
+    details += [
+        f"{FLAGS[each.flag]} unknown: {each.reason}. "
+        + (f"Accepted: {each.justification}" if each.justification else "Not accepted.")
+        for each in declared.unknowns
+    ]
+    details += [
+        f"{each.get('title') or spoken(each['name'])}: worst {each['worst']:.3g} {each['unit']}."
+        for each in failing
+    ]
+    details += [_breached(each) for each in breaches]
+    warnings = [content["difficulty"]["sentence"]] if _is_hard_to_use(content) else []
+    warnings += content["encoder"]["warnings"] if content.get("encoder") else []
+    return (
+        f'<p class="verdict {kind}">{page.escape(text)}</p>'
+        + page.bullets(details)
+        + page.paragraphs(warnings, kind="warning")
+    )
+
+
+def _is_hard_to_use(content: Content) -> bool:
+    difficulty = content.get("difficulty")
+    return difficulty is not None and difficulty["verdict"] != "workable"
+
+
+def _breached(breach: Content) -> str:
+    unit = f" {breach['unit']}" if breach["unit"] else ""
+    return (
+        f"{FLAGS[Flag(breach['flag'])]}: {spoken(breach['transform'])} declares a change of "
+        f"{breach['bound']:.3g}{unit} at most, measured are {breach['measured']:.3g}{unit}."
+    )
