@@ -1,4 +1,4 @@
-"""Measure everything that needs a GPU, in one run of about three minutes.
+"""Measure everything that needs a GPU, in one run of about four minutes.
 
     python tests/benchmarks/bench_gpu.py [--small] [--out FILE.json] [--only SECTION ...]
 
@@ -192,21 +192,6 @@ class Bench:
         """Time the same with a blur in the middle: four kernels instead of one."""
         return self._kernel(everything(self.size.view))
 
-    def kernel_tiled(self) -> Result:
-        """Time `kernel` with views and voxels as two dimensions, so that tables are read once."""
-        from medcl.augment import compiling
-        from medcl.augment.rendering.rendering import rendering
-
-        kept = dict(compiling._OPTIONS)
-        compiling._OPTIONS.update({"triton.prefer_nd_tiling": True, "triton.max_tiles": 2})
-        rendering._kernel.cache_clear()
-        try:
-            return self.kernel()
-        finally:
-            compiling._OPTIONS.clear()
-            compiling._OPTIONS.update(kept)
-            rendering._kernel.cache_clear()
-
     def _kernel(self, policy: Policy) -> Result:
         drawn, strip = batch_of(policy, self.size, self.size.kernel_views)
         look = Look(drawn.grid, drawn.modality, drawn.window, strip.channels)
@@ -356,7 +341,7 @@ class Bench:
             rows=slice(0, pairs),
             seed=0,
             workers=self.size.workers,
-            prefetch_steps=4,
+            prefetch_steps=8,
             device=self.device,
             kind=kind,  # type: ignore[arg-type]
             compiled=True,
@@ -549,21 +534,20 @@ class MonaiViews(torch.utils.data.Dataset[torch.Tensor]):
 SECTIONS = (
     "machine",
     "bandwidth",
-    "kernel_with_blur",
-    "render",
     "store",
-    "end_to_end",
     "end_to_end_cached",
-    "training",
     "training_cached",
-    "kernel",
+    "render",
+    "kernel_with_blur",
+    "training",
+    "end_to_end",
     "agreement",
-    "recompiles",
+    "kernel",
     "monai_on_cpu_workers",
     "monai_on_device",
-    "eager",
-    "kernel_tiled",
+    "recompiles",
     "alone",
+    "eager",
     "end_to_end_threads",
 )
 
