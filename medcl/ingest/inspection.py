@@ -1,39 +1,13 @@
 """Look into one file: what it is and what grouping must know of it. Runs in reading processes."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from medcl.io.dicom.header import read_slice_headers
-from medcl.io.dicom.slice_header import SliceHeader
-from medcl.io.images.medmnist import SplitFacts, read_facts
+from medcl.ingest.file_facts import FileFacts
+from medcl.io.dicom.header import plain_header, read_slice_headers
+from medcl.io.images.medmnist import read_facts
 from medcl.io.images.nifti_file import count_parts
 from medcl.io.kinds import file_kind
 from medcl.io.refusal import ReasonCode, RefusedSeries
-
-Kind = Literal["dicom", "nifti", "itk", "npz", "refused"]
-"""Which reader takes a file; ``itk`` are NRRD and MetaImage."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class FileFacts:
-    """What one file is.
-
-    Attributes:
-        kind: Which reader takes it; ``refused`` if none.
-        headers: Of the planes of a DICOM image.
-        splits: Of a MedMNIST archive.
-        num_parts: Volumes in a NIfTI file.
-        code: Why the file is refused.
-        detail: What was found, in geometry and counts.
-    """
-
-    kind: Kind
-    headers: tuple[SliceHeader, ...] = ()
-    splits: tuple[SplitFacts, ...] = ()
-    num_parts: int = 1
-    code: ReasonCode = ReasonCode.NOT_IMAGE
-    detail: str = ""
 
 
 def inspect_file(path: Path) -> FileFacts:
@@ -54,6 +28,9 @@ def inspect_file(path: Path) -> FileFacts:
 
 
 def _inspect(path: Path) -> FileFacts:
+    header = plain_header(path)
+    if header is not None:
+        return FileFacts(kind="dicom", headers=(header,))
     match file_kind(path):
         case "dicom":
             return FileFacts(kind="dicom", headers=tuple(read_slice_headers(path)))

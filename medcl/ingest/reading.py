@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from medcl.ingest.defacing import deface
 from medcl.ingest.discovery import FoundFile
-from medcl.ingest.jobs import Job
-from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Refused, Technical
+from medcl.ingest.face_removal import deface
+from medcl.ingest.jobs import Job, refused_job
+from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Technical
 from medcl.ingest.technical import technical_of
-from medcl.io.dicom.enhanced import ENHANCED_CLASSES, flattened
+from medcl.io.dicom.classes import ENHANCED_CLASSES
+from medcl.io.dicom.enhanced import flattened
 from medcl.io.dicom.file import read_elements
 from medcl.io.dicom.pixels import stored_planes
 from medcl.io.dicom.series import read_planes
@@ -43,17 +44,6 @@ def read_job(job: Job, *, within: Path | None = None) -> list[Outcome]:
     except Exception as error:  # noqa: BLE001 (its text may hold a path or a header value)
         code, detail = ReasonCode.DECODE_FAILED, f"{type(error).__name__}."
     return [refused_job(job, code, detail)]
-
-
-def refused_job(job: Job, code: ReasonCode, detail: str) -> Refused:
-    """Return the refusal of everything that a job names."""
-    return Refused(
-        key=job.key,
-        code=code,
-        detail=detail,
-        num_files=job.num_files,
-        fingerprint=job.fingerprint,
-    )
 
 
 def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:

@@ -8,7 +8,6 @@ order they finish and two equal arrays would then give different bytes.
 
 from pathlib import Path
 
-import blosc2
 import numpy as np
 
 from medcl.geometry.boxes import Box
@@ -32,6 +31,9 @@ def compress(array: VolumeArray) -> bytes:
         >>> frame == compress(np.zeros((1, 40, 50, 60), np.int16)), len(frame) < 2000
         (True, True)
     """
+    # Here, because it takes a third of a second to load and ingest's own process needs it never.
+    import blosc2
+
     chunks = (1, *(_even_part(length, _CHUNK) for length in array.shape[1:]))
     blocks = (1, *(_even_part(length, _BLOCK) for length in chunks[1:]))
     cparams = blosc2.CParams(
@@ -65,6 +67,8 @@ def read_box(path: Path, box: Box | None, *, mmap: bool) -> Values:
     Returns:
         Shape ``(C, X, Y, Z)`` of the box, a new array.
     """
+    import blosc2
+
     stored = blosc2.open(
         str(path),
         mode="r",
