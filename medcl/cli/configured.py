@@ -17,7 +17,10 @@ from medcl.cli.output import Output, opened
 if TYPE_CHECKING:
     from medcl.config.section import Section
 
-SectionT = TypeVar("SectionT", bound="Section")
+    SectionT = TypeVar("SectionT", bound=Section)
+else:
+    # Commands without a settings file must not wait for pydantic.
+    SectionT = TypeVar("SectionT")
 
 
 def add_to(app: typer.Typer) -> None:

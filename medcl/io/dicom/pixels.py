@@ -117,6 +117,8 @@ def _whole_values(plane: np.ndarray, slope: int, intercept: int) -> np.ndarray |
         if limits.min <= ends[0] and ends[1] <= limits.max:
             if slope != 1:
                 return np.asarray((plane.astype(np.int64) * slope + intercept).astype(dtype))
+            if intercept == 0:
+                return np.asarray(plane.astype(dtype, copy=False))
             # What overflows on the way comes back in the sum, which fits.
             shift = np.int64(intercept).astype(dtype)
             return np.asarray(np.add(plane.astype(dtype, copy=False), shift))
