@@ -14,21 +14,32 @@ import os
 import resource
 import select
 import signal
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
-Serve = Callable[[bytes], bytes]
-"""Turns a request into an answer, in the child."""
+from medcl.runtime.pipes import (
+    ANSWER,
+    DIED,
+    Content,
+    TooLongError,
+    VoidFrameError,
+    pass_on,
+    receive,
+    receive_head,
+    send,
+    widened,
+)
 
-_HEADER = struct.Struct(">cQ")
-_ANSWER, _DIED = b"a", b"d"
+Serve = Callable[[bytes], bytes | list[Content]]
+"""Turns a request into an answer, whole or in pieces, in the child."""
+
 _LARGEST_REQUEST_BYTES = 2**31
 _RELEASED_BYTES = 2**28
 _STATM = Path("/proc/self/statm")
@@ -62,10 +73,6 @@ class ChildDied(Exception):  # noqa: N818 (an outcome that every caller must han
         """Keep the reason."""
         super().__init__(reason)
         self.reason = reason
-
-
-class _TooLongError(Exception):
-    """A frame is larger than it may be."""
 
 
 class Confined:
@@ -115,12 +122,15 @@ class Confined:
         assert guard.stdout is not None
         self._was_asked = True
         try:
-            _send(guard.stdin, _ANSWER, request)
-            kind, answer = _receive(guard.stdout, self._limits.answer_bytes)
-        except (OSError, EOFError, _TooLongError):
+            send(guard.stdin, ANSWER, request)
+            try:
+                kind, answer = receive(guard.stdout, self._limits.answer_bytes)
+            except VoidFrameError:
+                kind, answer = receive(guard.stdout, self._limits.answer_bytes)
+        except (OSError, EOFError, TooLongError):
             self.close()
             raise ChildDied("the guard of the reading process died") from None
-        if kind == _DIED:
+        if kind == DIED:
             raise ChildDied(answer.decode("ascii", "replace"))
         return answer
 
@@ -163,6 +173,8 @@ class Confined:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **quiet},
             )
+            assert self._guard.stdout is not None
+            widened(self._guard.stdout.fileno())
         return self._guard
 
 
@@ -184,19 +196,18 @@ def run_guard(serve: Serve, arguments: Sequence[str]) -> NoReturn:
     child: _Child | None = None
     while True:
         try:
-            _, request = _receive(requests, _LARGEST_REQUEST_BYTES)
+            _, request = receive(requests, _LARGEST_REQUEST_BYTES)
         except EOFError:
             break
         child = child or _Child(serve, limits)
         try:
-            answer_bytes = child.answer(request)
+            answer_bytes = child.answer(request, answers)
         except ChildDied as died:
             child.end()
             child = None
-            _send(answers, _DIED, died.reason.encode("ascii"))
+            send(answers, DIED, died.reason.encode("ascii"))
         else:
-            _send(answers, _ANSWER, answer_bytes)
-            if len(answer_bytes) > _RELEASED_BYTES:
+            if answer_bytes > _RELEASED_BYTES:
                 child.end()
                 child = None
     if child is not None:
@@ -218,28 +229,37 @@ class _Child:
             _serve_forever(serve, limits, os.fdopen(down_read, "rb"), os.fdopen(up_write, "wb"))
         os.close(down_read)
         os.close(up_write)
-        self._requests, self._answers = os.fdopen(down_write, "wb"), os.fdopen(up_read, "rb")
+        self._requests, self._answers = os.fdopen(down_write, "wb"), FileIO(widened(up_read))
 
-    def answer(self, request: bytes) -> bytes:
-        """Return the answer, or say how the child ended.
+    def answer(self, request: bytes, answers: BinaryIO) -> int:
+        """Pass the answer on, or say how the child ended.
+
+        Args:
+            request: For the child.
+            answers: Pipe that takes its answer.
+
+        Returns:
+            Bytes of the answer.
 
         Raises:
             ChildDied: It did.
         """
         deadline = time.monotonic() + self._limits.wall_s
         try:
-            _send(self._requests, _ANSWER, request)
+            send(self._requests, ANSWER, request)
             ready, _, _ = select.select([self._answers], [], [], deadline - time.monotonic())
             if not ready:
                 raise ChildDied(f"more than {self._limits.wall_s} s")
-            kind, answer = _receive(self._answers, self._limits.answer_bytes)
-        except _TooLongError:
+            kind, length = receive_head(self._answers, self._limits.answer_bytes)
+            if kind == ANSWER:
+                pass_on(self._answers, answers, kind, length)
+                return length
+            reason = self._answers.read(length)
+        except TooLongError:
             raise ChildDied("an answer larger than it may be") from None
         except (OSError, EOFError):
             raise ChildDied(self._ending()) from None
-        if kind == _DIED:
-            raise ChildDied(answer.decode("ascii", "replace"))
-        return answer
+        raise ChildDied((reason or b"").decode("ascii", "replace"))
 
     def end(self) -> None:
         """Kill the process and wait for it."""
@@ -266,16 +286,16 @@ def _serve_forever(
     try:
         _limit_memory(limits.memory_bytes)
         while True:
-            _, request = _receive(requests, _LARGEST_REQUEST_BYTES)
+            _, request = receive(requests, _LARGEST_REQUEST_BYTES)
             used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
             seconds = int(used) + 1 + limits.cpu_s
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
             try:
                 answer = serve(request)
             except MemoryError:
-                _send(answers, _DIED, b"more memory than a reading process may use")
+                send(answers, DIED, b"more memory than a reading process may use")
                 continue
-            _send(answers, _ANSWER, answer)
+            send(answers, ANSWER, *(answer if isinstance(answer, list) else [answer]))
     finally:
         # Nothing of this process may go on into the guard's code.
         os._exit(1)
@@ -285,23 +305,3 @@ def _limit_memory(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     present = int(_STATM.read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (present + memory_bytes, present + memory_bytes))
-
-
-def _send(pipe: IO[bytes], kind: bytes, content: bytes) -> None:
-    pipe.write(_HEADER.pack(kind, len(content)))
-    pipe.write(content)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes], most_bytes: int) -> tuple[bytes, bytes]:
-    kind, length = _HEADER.unpack(_exactly(pipe, _HEADER.size))
-    if length > most_bytes:
-        raise _TooLongError
-    return kind, _exactly(pipe, length)
-
-
-def _exactly(pipe: IO[bytes], length: int) -> bytes:
-    content = pipe.read(length)
-    if len(content) < length:
-        raise EOFError
-    return content

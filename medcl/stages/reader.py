@@ -14,25 +14,26 @@ from medcl.ingest.reading import read_job
 from medcl.ingest.wire import facts_to_json, job_from_json
 from medcl.io.quiet import quiet
 from medcl.runtime.confinement import run_guard
+from medcl.runtime.pipes import Content
 from medcl.store.columns import cells_of
 from medcl.store.packing import pack
 
 
-def serve(request: bytes) -> bytes:
+def serve(request: bytes) -> list[Content]:
     """Answer a request.
 
     Args:
         request: As `medcl.stages.reading` puts it.
 
     Returns:
-        Facts, or outcomes with what was packed; bad files never raise.
+        Facts, or outcomes and what was packed, in pieces; bad files never raise.
     """
     asked = json.loads(request)
     if "inspect" in asked:
         facts = [inspect_file(Path(path)) for path in asked["inspect"]]
-        return json.dumps([facts_to_json(one) for one in facts]).encode()
+        return [json.dumps([facts_to_json(one) for one in facts]).encode()]
     heads: list[dict[str, object]] = []
-    buffers: list[bytes | memoryview] = []
+    buffers: list[Content] = []
     within = Path(asked["within"]) if "within" in asked else None
     for outcome in read_job(job_from_json(asked["read"]), within=within):
         if isinstance(outcome, Refused):
@@ -48,7 +49,7 @@ def serve(request: bytes) -> bytes:
             }
         )
         buffers += [ready.voxels] if ready.mask is None else [ready.voxels, ready.mask]
-    return b"".join([json.dumps(heads).encode(), b"\n", *buffers])
+    return [json.dumps(heads).encode(), b"\n", *buffers]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from medcl.runtime.confinement import run_guard
 
 
-def serve(request: bytes) -> bytes:
+def serve(request: bytes) -> bytes | list:
     word, _, rest = request.partition(b" ")
     match word:
         case b"eat":
@@ -25,6 +25,10 @@ def serve(request: bytes) -> bytes:
             sys.stdout.write("a line among the answers\n")
             sys.stdout.flush()
             os.write(1, b"and another")
+        case b"half":
+            return [bytes(2**17), range(5)]
+        case b"parts":
+            return [rest, memoryview(b" and "), rest]
         case b"pid":
             return str(os.getpid()).encode()
     return request

@@ -51,6 +51,17 @@ def test_who_waits_too_long_is_told_and_costs_nothing_else() -> None:
         assert confined.ask(b"still here") == b"still here"
 
 
+def test_an_answer_that_breaks_off_is_told_and_costs_nothing_else(confined: Confined) -> None:
+    for _ in range(2):
+        with pytest.raises(ChildDied, match="crashed"):
+            confined.ask(b"half ")
+        assert confined.ask(b"x" * 2**19) == b"x" * 2**19
+
+
+def test_an_answer_in_pieces_comes_as_one(confined: Confined) -> None:
+    assert confined.ask(b"parts one") == b"one and one"
+
+
 def test_memory_below_the_limit_is_given(confined: Confined) -> None:
     assert confined.ask(b"eat 100000000") == bytes(95)
 
