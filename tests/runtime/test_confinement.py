@@ -59,7 +59,7 @@ def test_an_answer_that_breaks_off_is_told_and_costs_nothing_else(confined: Conf
 
 
 def test_an_answer_in_pieces_comes_as_one(confined: Confined) -> None:
-    assert confined.ask(b"parts one") == b"one and one"
+    assert confined.ask(b"parts one") == b"one + one"
 
 
 def test_memory_below_the_limit_is_given(confined: Confined) -> None:
