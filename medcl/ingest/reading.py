@@ -1,4 +1,7 @@
-"""A job → volumes or refusals. Runs in reading processes; bad input never raises."""
+"""A job → volumes or refusals. Runs in reading processes; bad input never raises.
+
+What takes long to load is imported where it is used: most archives need most of it never.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -7,17 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from medcl.ingest.discovery import FoundFile
-from medcl.ingest.face_removal import deface
-from medcl.ingest.jobs import Job, refused_job
+from medcl.ingest.jobs import Job, Plane, refused_job
 from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Technical
 from medcl.ingest.technical import technical_of
 from medcl.io.dicom.classes import ENHANCED_CLASSES
-from medcl.io.dicom.enhanced import flattened
-from medcl.io.dicom.file import read_elements
-from medcl.io.dicom.pixels import stored_planes
+from medcl.io.dicom.pixels import has_plain_pixels, stored_planes
+from medcl.io.dicom.plain import read_plain
 from medcl.io.dicom.series import read_planes
-from medcl.io.images.medmnist import read_images
-from medcl.io.images.nifti_file import open_nifti
+from medcl.io.dicom.tags import TAGS
+from medcl.io.dicom.values import Readable
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 
@@ -46,6 +47,19 @@ def read_job(job: Job, *, within: Path | None = None) -> list[Outcome]:
     return [refused_job(job, code, detail)]
 
 
+def is_plain(job: Job) -> bool:
+    """Return whether a job can be read without loading more."""
+    planes = [*job.planes, *(plane for _, plane in job.copies)]
+    return (
+        job.kind == "dicom"
+        and job.defacing is None
+        and all(has_plain_pixels(plane.header) for plane in planes)
+        and all(plane.header.modality in {"CT", "MR"} for plane in planes)
+        and not any(plane.header.sop_class in ENHANCED_CLASSES for plane in planes)
+        and read_plain(job.planes[0].found.path, TAGS.values()) is not None
+    )
+
+
 def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:
     """Return a head without its face, where the site asks for it; everything else as it is."""
     defacing = job.defacing
@@ -53,6 +67,8 @@ def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:
         return outcome
     if not defacing.concerns(outcome.technical.body_part):
         return outcome
+    from medcl.ingest.face_removal import deface
+
     return replace(
         outcome,
         volume=deface(outcome.volume, defacing, within=within),
@@ -77,9 +93,6 @@ def _read_dicom(job: Job) -> Iterator[Outcome]:
     _require_equal_copies(job)
     reading = read_planes([plane.found.path for plane in job.planes], headers, options=job.series)
     first = job.planes[reading.first]
-    whole = read_elements(first.found.path, tags=None, bare=first.header.is_bare).dataset
-    is_enhanced = first.header.sop_class in ENHANCED_CLASSES
-    elements = flattened(whole, first.header.frame) if is_enhanced else whole
     yield Accepted(
         key=job.key,
         patient_key=job.patient_keys[0],
@@ -88,7 +101,7 @@ def _read_dicom(job: Job) -> Iterator[Outcome]:
         frame_key=job.frame_key,
         volume=reading.volume,
         technical=technical_of(
-            elements,
+            _elements_of(first),
             jitter_mm=reading.jitter_mm,
             tilt_degrees=reading.tilt_degrees,
             keep_demographics=job.keep_demographics,
@@ -96,6 +109,19 @@ def _read_dicom(job: Job) -> Iterator[Outcome]:
         num_files=job.num_files,
         fingerprint=job.fingerprint,
     )
+
+
+def _elements_of(plane: Plane) -> Readable:
+    """Return the elements that say how a plane was taken."""
+    is_enhanced = plane.header.sop_class in ENHANCED_CLASSES
+    plain = None if is_enhanced else read_plain(plane.found.path, TAGS.values())
+    if plain is not None:
+        return plain
+    from medcl.io.dicom.enhanced import flattened
+    from medcl.io.dicom.file import read_elements
+
+    whole = read_elements(plane.found.path, tags=None, bare=plane.header.is_bare).dataset
+    return flattened(whole, plane.header.frame) if is_enhanced else whole
 
 
 def _require_equal_copies(job: Job) -> None:
@@ -111,6 +137,8 @@ def _require_equal_copies(job: Job) -> None:
 
 
 def _read_nifti(job: Job) -> Iterator[Outcome]:
+    from medcl.io.images.nifti_file import open_nifti
+
     file = open_nifti(job.files[0].path, accept_4d=job.accept_4d)
     for number in range(len(job.keys)):
         volume = file.read_part(
@@ -120,7 +148,6 @@ def _read_nifti(job: Job) -> Iterator[Outcome]:
 
 
 def _read_itk(job: Job) -> Iterator[Outcome]:
-    # Here, because SimpleITK takes a tenth of the start and most archives never need it.
     from medcl.io.images.itk_image import read_itk_image
 
     path = job.files[0].path
@@ -142,6 +169,8 @@ def _image(job: Job, number: int, volume: Volume, source: OrientationSource) -> 
 
 
 def _read_npz(job: Job) -> Iterator[Outcome]:
+    from medcl.io.images.medmnist import read_images
+
     volumes, labels = read_images(
         job.files[0].path, split=job.split or "", start=job.start, stop=job.start + len(job.keys)
     )

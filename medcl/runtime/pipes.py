@@ -14,7 +14,7 @@ from typing import IO, BinaryIO
 
 Content = bytes | memoryview
 
-ANSWER, DIED = b"a", b"d"
+ANSWER, DIED, UNPREPARED = b"a", b"d", b"u"
 """Kinds of frame."""
 
 _HEADER = struct.Struct(">cQ")

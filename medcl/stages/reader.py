@@ -1,22 +1,37 @@
 """The program of a reading process: `python -m medcl.stages.reader`, run confined.
 
 It looks into files, reads jobs and packs what it read; see `medcl.stages.reading` for who asks.
+pydicom and nibabel take as long to load as everything else together. They are loaded when the first
+file comes that is no plain DICOM file, by the guard, so that every later child has them.
 """
 
 import json
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from medcl.ingest.inspection import inspect_file
+from medcl.ingest.file_facts import FileFacts
+from medcl.ingest.inspection import inspect_file, plain_facts
 from medcl.ingest.outcome import Refused
-from medcl.ingest.reading import read_job
+from medcl.ingest.reading import is_plain, read_job
 from medcl.ingest.wire import facts_to_json, job_from_json
 from medcl.io.quiet import quiet
-from medcl.runtime.confinement import run_guard
+from medcl.runtime.guard import NotPreparedError, run_guard
 from medcl.runtime.pipes import Content
 from medcl.store.columns import cells_of
 from medcl.store.packing import pack
+
+_READERS = (
+    "medcl.ingest.face_removal",
+    "medcl.io.dicom.decoding",
+    "medcl.io.dicom.enhanced",
+    "medcl.io.dicom.pet_units",
+    "medcl.io.images.medmnist",
+    "medcl.io.images.nifti_file",
+)
+"""Modules that are imported where they are used, and take long to load."""
 
 
 def serve(request: bytes) -> list[Content]:
@@ -30,12 +45,14 @@ def serve(request: bytes) -> list[Content]:
     """
     asked = json.loads(request)
     if "inspect" in asked:
-        facts = [inspect_file(Path(path)) for path in asked["inspect"]]
+        facts = _inspected([Path(path) for path in asked["inspect"]])
         return [json.dumps([facts_to_json(one) for one in facts]).encode()]
     heads: list[dict[str, object]] = []
     buffers: list[Content] = []
     within = Path(asked["within"]) if "within" in asked else None
-    for outcome in read_job(job_from_json(asked["read"]), within=within):
+    job = job_from_json(asked["read"])
+    _require_loaded(is_plain(job))
+    for outcome in read_job(job, within=within):
         if isinstance(outcome, Refused):
             heads.append({"code": outcome.code, "detail": outcome.detail})
             continue
@@ -52,7 +69,40 @@ def serve(request: bytes) -> list[Content]:
     return [json.dumps(heads).encode(), b"\n", *buffers]
 
 
+def load() -> None:
+    """Load the readers that an archive of plain DICOM files does not need."""
+    for name in _READERS:
+        import_module(name)
+
+
+def _inspected(paths: Sequence[Path]) -> list[FileFacts]:
+    if _is_loaded():
+        return [inspect_file(path) for path in paths]
+    try:
+        found = [plain_facts(path) for path in paths]
+    except OSError:
+        found = [None]
+    _require_loaded(None not in found)
+    return [facts for facts in found if facts is not None]
+
+
+def _is_loaded() -> bool:
+    return all(name in sys.modules for name in _READERS)
+
+
+def _require_loaded(is_enough: bool) -> None:
+    """Ask for a new process with all readers, unless this one will do.
+
+    Raises:
+        NotPreparedError: It will not.
+    """
+    if not (is_enough or _is_loaded()):
+        raise NotPreparedError
+
+
 if __name__ == "__main__":
     os.umask(0o077)
     with quiet():
-        run_guard(serve, sys.argv[1:])
+        # Before the first child is forked, which cannot do without it.
+        import_module("blosc2")
+        run_guard(serve, sys.argv[1:], prepare=load)

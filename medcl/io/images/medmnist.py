@@ -15,11 +15,11 @@ from typing import cast
 import numpy as np
 from numpy.lib import format as npy
 
-from medcl.io.dicom.file import refusing
 from medcl.io.dicom.geometry import MIN_SLICES
 from medcl.io.images.medmnist_names import SplitFacts
 from medcl.io.limits import MAX_FILE_BYTES
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 from medcl.io.values import narrowed
 from medcl.volume import Volume
 
