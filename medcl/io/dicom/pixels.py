@@ -109,14 +109,14 @@ def values_of(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
 
 def _whole_values(plane: np.ndarray, slope: int, intercept: int) -> np.ndarray | None:
     """Return ``plane * slope + intercept`` in int16 or int32, or ``None`` if neither holds it."""
+    if (slope, intercept, plane.dtype) == (1, 0, np.int16):
+        return plane
     ends = sorted(int(end) * slope + intercept for end in (plane.min(), plane.max()))
     for dtype in (np.int16, np.int32):
         limits = np.iinfo(dtype)
         if limits.min <= ends[0] and ends[1] <= limits.max:
             if slope != 1:
                 return np.asarray((plane.astype(np.int64) * slope + intercept).astype(dtype))
-            if intercept == 0:
-                return np.asarray(plane.astype(dtype, copy=False))
             # What overflows on the way comes back in the sum, which fits.
             shift = np.int64(intercept).astype(dtype)
             return np.asarray(np.add(plane.astype(dtype, copy=False), shift))
