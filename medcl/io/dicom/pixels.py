@@ -109,7 +109,7 @@ def values_of(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
 
 def _whole_values(plane: np.ndarray, slope: int, intercept: int) -> np.ndarray | None:
     """Return ``plane * slope + intercept`` in int16 or int32, or ``None`` if neither holds it."""
-    if (slope, intercept, plane.dtype) == (1, 0, np.int16):
+    if slope == 1 and intercept == 0 and plane.dtype == np.int16:
         return plane
     ends = sorted(int(end) * slope + intercept for end in (plane.min(), plane.max()))
     for dtype in (np.int16, np.int32):
