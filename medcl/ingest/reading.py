@@ -56,8 +56,15 @@ def is_plain(job: Job) -> bool:
         and all(has_plain_pixels(plane.header) for plane in planes)
         and all(plane.header.modality in {"CT", "MR"} for plane in planes)
         and not any(plane.header.sop_class in ENHANCED_CLASSES for plane in planes)
-        and read_plain(job.planes[0].found.path, TAGS.values()) is not None
+        and _has_plain_elements(job.planes[0])
     )
+
+
+def _has_plain_elements(plane: Plane) -> bool:
+    try:
+        return read_plain(plane.found.path, TAGS.values()) is not None
+    except OSError:
+        return False
 
 
 def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:

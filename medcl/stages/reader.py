@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from medcl.ingest.file_facts import FileFacts
 from medcl.ingest.inspection import inspect_file, plain_facts
@@ -43,7 +44,12 @@ def serve(request: bytes) -> list[Content]:
     Returns:
         Facts, or outcomes and what was packed, in pieces; bad files never raise.
     """
-    asked = json.loads(request)
+    # Per request, because what is loaded in between would not be silenced.
+    with quiet():
+        return _answer(json.loads(request))
+
+
+def _answer(asked: dict[str, Any]) -> list[Content]:
     if "inspect" in asked:
         facts = _inspected([Path(path) for path in asked["inspect"]])
         return [json.dumps([facts_to_json(one) for one in facts]).encode()]
@@ -51,7 +57,7 @@ def serve(request: bytes) -> list[Content]:
     buffers: list[Content] = []
     within = Path(asked["within"]) if "within" in asked else None
     job = job_from_json(asked["read"])
-    _require_loaded(is_plain(job))
+    _require_loaded(_is_loaded() or is_plain(job))
     for outcome in read_job(job, within=within):
         if isinstance(outcome, Refused):
             heads.append({"code": outcome.code, "detail": outcome.detail})
@@ -91,12 +97,12 @@ def _is_loaded() -> bool:
 
 
 def _require_loaded(is_enough: bool) -> None:
-    """Ask for a new process with all readers, unless this one will do.
+    """Ask for a process with all readers, unless this one will do.
 
     Raises:
         NotPreparedError: It will not.
     """
-    if not (is_enough or _is_loaded()):
+    if not is_enough:
         raise NotPreparedError
 
 

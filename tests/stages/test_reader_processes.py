@@ -12,11 +12,13 @@ from medcl.ingest.archive_index import ArchiveIndex
 from medcl.ingest.identity import Keyring
 from medcl.ingest.inspection import inspect_file
 from medcl.ingest.options import IngestOptions
+from medcl.ingest.outcome import Refused
+from medcl.ingest.reading import is_plain
 from medcl.ingest.wire import job_to_json
 from medcl.io.dicom.writing import write_dicom_series
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages.reader_processes import lent, warm_up
-from medcl.stages.reading import inspected, inspection, run_task
+from medcl.stages.reading import inspected, inspection, packed, reading, run_task
 from medcl.volume import Volume
 
 LIMITS = ChildLimits(cpu_s=97)  # of no other test, so that none of its processes wait
@@ -123,3 +125,10 @@ def test_plain_files_are_read_without_what_takes_long_to_load_and_come_out_the_s
         check=True,
     )
     assert answer.stdout.split("\n") == ["set()", "asks for more", "True True", ""]
+    assert is_plain(job)
+    for path in paths:
+        path.unlink()
+    assert not is_plain(job)
+    (gone,) = packed(run_task(reading(job, LIMITS)), job)
+    assert isinstance(gone, Refused)
+    assert gone.code == "UNREADABLE"
