@@ -7,15 +7,20 @@ the settings is told before it is loaded.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from medcl.cli.options import Json, Overrides, ProbedEncoder, Settings
 from medcl.cli.output import Output, opened
-from medcl.config.section import Section
 
-SectionT = TypeVar("SectionT", bound=Section)
+if TYPE_CHECKING:
+    from medcl.config.section import Section
+
+    SectionT = TypeVar("SectionT", bound=Section)
+else:
+    # Commands without a settings file must not wait for pydantic.
+    SectionT = TypeVar("SectionT")
 
 
 def add_to(app: typer.Typer) -> None:

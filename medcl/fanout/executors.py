@@ -15,11 +15,16 @@ from medcl.errors import RequestError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOOPBACK = "127.0.0.1:0"
+"""Where Dask's server of pages listens, which cannot be left out; here it has no page."""
+
 _DASK_SETTINGS = {
     "distributed.worker.daemon": False,  # tasks may start processes of their own
     "distributed.worker.memory.terminate": False,  # a large volume is no reason to be killed
     "distributed.worker.memory.pause": False,
     "distributed.scheduler.worker-saturation": 1.0,  # a dying worker takes no waiting task along
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
     "distributed.admin.log-format": "%(levelname)s %(message)s",
 }
 
@@ -57,8 +62,9 @@ def executor(where: str, *, workers: int = 1) -> Iterator[Executor]:
     """Give the executor that a setting names.
 
     Args:
-        where: ``serial``; ``threads``, for tasks that wait for processes of their own; ``local``,
-            processes of Dask; or the address of a Dask scheduler such as ``tcp://node1:8786``.
+        where: ``serial``; ``threads``, for tasks that wait for processes of their own: one plain
+            thread, or several of Dask; ``local``, processes of Dask; or the address of a Dask
+            scheduler such as ``tcp://node1:8786``.
         workers: Threads or processes.
 
     Yields:
@@ -76,12 +82,16 @@ def executor(where: str, *, workers: int = 1) -> Iterator[Executor]:
         raise RequestError(f"At least 1 worker is needed; asked for {workers}.")
     if where == "serial":
         yield SerialExecutor()
-    elif where == "threads":
-        threads = ThreadPoolExecutor(workers)
+    elif where == "threads" and workers == 1:
+        # Without Dask, which takes half a second to load.
+        thread = ThreadPoolExecutor(1)
         try:
-            yield threads
+            yield thread
         finally:
-            threads.shutdown(cancel_futures=True)
+            thread.shutdown(cancel_futures=True)
+    elif where == "threads":
+        with dask_threads(workers) as tasks:
+            yield tasks
     elif where == "local":
         with dask_local(workers) as tasks:
             yield tasks
@@ -116,6 +126,35 @@ def dask_local(workers: int) -> Iterator[Executor]:
             host="127.0.0.1",
             dashboard_address=None,
             memory_limit=0,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
+    ):
+        yield client.get_executor(pure=False)
+
+
+@contextmanager
+def dask_threads(workers: int) -> Iterator[Executor]:
+    """Give threads of this process, by the same scheduler as a cluster; nothing leaves the process.
+
+    At an interrupt the tasks that no thread took up are left undone.
+
+    Args:
+        workers: Threads, at least 1.
+
+    Yields:
+        An executor.
+    """
+    import dask
+    from distributed import Client, Scheduler, SpecCluster, Worker
+
+    here = {"protocol": "inproc://", "dashboard": False, "dashboard_address": _LOOPBACK}
+    worker = {"nthreads": workers, "memory_limit": 0}
+    with (
+        dask.config.set(_DASK_SETTINGS),
+        SpecCluster(  # type: ignore[no-untyped-call]
+            scheduler={"cls": Scheduler, "options": here},
+            workers={0: {"cls": Worker, "options": here | worker}},
             silence_logs=50,
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]

@@ -13,8 +13,8 @@ from pathlib import Path
 from medcl.errors import InputError
 from medcl.ingest.archive_index import ArchiveIndex
 from medcl.ingest.discovery import FoundFile, discover
+from medcl.ingest.file_facts import FileFacts
 from medcl.ingest.identity import Keyring
-from medcl.ingest.inspection import FileFacts
 from medcl.ingest.jobs import Job
 from medcl.ingest.lone_files import plan_file, refused_file, unopened_file
 from medcl.ingest.options import IngestOptions

@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from medcl.ingest.discovery import FoundFile
-from medcl.ingest.inspection import FileFacts
+from medcl.ingest.file_facts import FileFacts
 from medcl.ingest.wire import facts_from_json, facts_to_json, header_from_json, header_to_json
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.refusal import ReasonCode

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from medcl.io.dicom.enhanced import ENHANCED_CLASSES
+from medcl.io.dicom.classes import ENHANCED_CLASSES
 from medcl.io.dicom.geometry import (
     DUPLICATE_MM,
     MIN_SLICES,

@@ -1,39 +1,14 @@
-"""Look into one file: what it is and what grouping must know of it. Runs in reading processes."""
+"""Look into one file: what it is and what grouping must know of it. Runs in reading processes.
 
-from dataclasses import dataclass
+What takes long to load is imported where it is used: most archives need most of it never.
+"""
+
 from pathlib import Path
-from typing import Literal
 
-from medcl.io.dicom.header import read_slice_headers
-from medcl.io.dicom.slice_header import SliceHeader
-from medcl.io.images.medmnist import SplitFacts, read_facts
-from medcl.io.images.nifti_file import count_parts
+from medcl.ingest.file_facts import FileFacts
+from medcl.io.dicom.header import plain_header, read_slice_headers
 from medcl.io.kinds import file_kind
 from medcl.io.refusal import ReasonCode, RefusedSeries
-
-Kind = Literal["dicom", "nifti", "itk", "npz", "refused"]
-"""Which reader takes a file; ``itk`` are NRRD and MetaImage."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class FileFacts:
-    """What one file is.
-
-    Attributes:
-        kind: Which reader takes it; ``refused`` if none.
-        headers: Of the planes of a DICOM image.
-        splits: Of a MedMNIST archive.
-        num_parts: Volumes in a NIfTI file.
-        code: Why the file is refused.
-        detail: What was found, in geometry and counts.
-    """
-
-    kind: Kind
-    headers: tuple[SliceHeader, ...] = ()
-    splits: tuple[SplitFacts, ...] = ()
-    num_parts: int = 1
-    code: ReasonCode = ReasonCode.NOT_IMAGE
-    detail: str = ""
 
 
 def inspect_file(path: Path) -> FileFacts:
@@ -53,15 +28,38 @@ def inspect_file(path: Path) -> FileFacts:
         return FileFacts(kind="refused", code=ReasonCode.UNREADABLE, detail=type(error).__name__)
 
 
+def plain_facts(path: Path) -> FileFacts | None:
+    """Return what a file is, if it can be told without loading more; else ``None``.
+
+    Args:
+        path: A regular file.
+
+    Returns:
+        What `inspect_file` says.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    header = plain_header(path)
+    return None if header is None else FileFacts(kind="dicom", headers=(header,))
+
+
 def _inspect(path: Path) -> FileFacts:
+    plain = plain_facts(path)
+    if plain is not None:
+        return plain
     match file_kind(path):
         case "dicom":
             return FileFacts(kind="dicom", headers=tuple(read_slice_headers(path)))
         case "bare_dicom":
             return _inspect_bare(path)
         case "npz":
+            from medcl.io.images.medmnist import read_facts
+
             return FileFacts(kind="npz", splits=tuple(read_facts(path)))
         case "nifti":
+            from medcl.io.images.nifti_file import count_parts
+
             return FileFacts(kind="nifti", num_parts=count_parts(path))
         case "nrrd" | "metaimage":
             return FileFacts(kind="itk")

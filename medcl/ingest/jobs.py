@@ -7,9 +7,10 @@ from typing import Literal
 from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.identity import Keyring
-from medcl.ingest.outcome import Weighting
-from medcl.io.dicom.series import SeriesOptions
+from medcl.ingest.outcome import Refused, Weighting
+from medcl.io.dicom.series_options import SeriesOptions
 from medcl.io.dicom.slice_header import SliceHeader
+from medcl.io.refusal import ReasonCode
 from medcl.volume import Modality
 
 READING_VERSION = "2"
@@ -91,3 +92,14 @@ def fingerprint(files: Iterable[FoundFile], keyring: Keyring, *options: str) -> 
     """Return 16 hex characters that change with name, size or time of a file, and with options."""
     words = sorted(f"{found.relative}\0{found.size}\0{found.mtime_ns}" for found in files)
     return keyring.content_key(READING_VERSION, *options, *words)
+
+
+def refused_job(job: Job, code: ReasonCode, detail: str) -> Refused:
+    """Return the refusal of everything that a job names."""
+    return Refused(
+        key=job.key,
+        code=code,
+        detail=detail,
+        num_files=job.num_files,
+        fingerprint=job.fingerprint,
+    )

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 
 from medcl.ingest.discovery import FoundFile
+from medcl.ingest.file_facts import FileFacts
 from medcl.ingest.identity import Keyring
-from medcl.ingest.inspection import FileFacts
 from medcl.ingest.jobs import Job, fingerprint
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.io.bids import BidsFacts, bids_facts
-from medcl.io.images.medmnist import set_name
+from medcl.io.images.medmnist_names import set_name
 from medcl.io.refusal import ReasonCode
 
 _RANGE_BYTES = 2**26

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from medcl.errors import RequestError
 from medcl.ingest.defacing import Defacing
-from medcl.io.dicom.pet_units import PetUnit
-from medcl.io.dicom.series import SeriesOptions
+from medcl.io.dicom.series_options import PetUnit, SeriesOptions
 from medcl.io.refusal import REASONS, ReasonCode
 from medcl.volume import Modality
 

@@ -1,4 +1,7 @@
-"""A job → volumes or refusals. Runs in reading processes; bad input never raises."""
+"""A job → volumes or refusals. Runs in reading processes; bad input never raises.
+
+What takes long to load is imported where it is used: most archives need most of it never.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -6,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from medcl.ingest.defacing import deface
 from medcl.ingest.discovery import FoundFile
-from medcl.ingest.jobs import Job
-from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Refused, Technical
+from medcl.ingest.jobs import Job, Plane, refused_job
+from medcl.ingest.outcome import Accepted, OrientationSource, Outcome, Technical
 from medcl.ingest.technical import technical_of
-from medcl.io.dicom.enhanced import ENHANCED_CLASSES, flattened
-from medcl.io.dicom.file import read_elements
-from medcl.io.dicom.pixels import stored_planes
+from medcl.io.dicom.classes import ENHANCED_CLASSES
+from medcl.io.dicom.pixels import has_plain_pixels, stored_planes
+from medcl.io.dicom.plain import read_plain
 from medcl.io.dicom.series import read_planes
-from medcl.io.images.medmnist import read_images
-from medcl.io.images.nifti_file import open_nifti
+from medcl.io.dicom.tags import TAGS
+from medcl.io.dicom.values import Readable
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 
@@ -45,15 +47,24 @@ def read_job(job: Job, *, within: Path | None = None) -> list[Outcome]:
     return [refused_job(job, code, detail)]
 
 
-def refused_job(job: Job, code: ReasonCode, detail: str) -> Refused:
-    """Return the refusal of everything that a job names."""
-    return Refused(
-        key=job.key,
-        code=code,
-        detail=detail,
-        num_files=job.num_files,
-        fingerprint=job.fingerprint,
+def is_plain(job: Job) -> bool:
+    """Return whether a job can be read without loading more."""
+    planes = [*job.planes, *(plane for _, plane in job.copies)]
+    return (
+        job.kind == "dicom"
+        and job.defacing is None
+        and all(has_plain_pixels(plane.header) for plane in planes)
+        and all(plane.header.modality in {"CT", "MR"} for plane in planes)
+        and not any(plane.header.sop_class in ENHANCED_CLASSES for plane in planes)
+        and _has_plain_elements(job.planes[0])
     )
+
+
+def _has_plain_elements(plane: Plane) -> bool:
+    try:
+        return read_plain(plane.found.path, TAGS.values()) is not None
+    except OSError:
+        return False
 
 
 def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:
@@ -63,6 +74,8 @@ def _defaced(outcome: Outcome, job: Job, within: Path | None) -> Outcome:
         return outcome
     if not defacing.concerns(outcome.technical.body_part):
         return outcome
+    from medcl.ingest.face_removal import deface
+
     return replace(
         outcome,
         volume=deface(outcome.volume, defacing, within=within),
@@ -87,9 +100,6 @@ def _read_dicom(job: Job) -> Iterator[Outcome]:
     _require_equal_copies(job)
     reading = read_planes([plane.found.path for plane in job.planes], headers, options=job.series)
     first = job.planes[reading.first]
-    whole = read_elements(first.found.path, tags=None, bare=first.header.is_bare).dataset
-    is_enhanced = first.header.sop_class in ENHANCED_CLASSES
-    elements = flattened(whole, first.header.frame) if is_enhanced else whole
     yield Accepted(
         key=job.key,
         patient_key=job.patient_keys[0],
@@ -98,7 +108,7 @@ def _read_dicom(job: Job) -> Iterator[Outcome]:
         frame_key=job.frame_key,
         volume=reading.volume,
         technical=technical_of(
-            elements,
+            _elements_of(first),
             jitter_mm=reading.jitter_mm,
             tilt_degrees=reading.tilt_degrees,
             keep_demographics=job.keep_demographics,
@@ -106,6 +116,19 @@ def _read_dicom(job: Job) -> Iterator[Outcome]:
         num_files=job.num_files,
         fingerprint=job.fingerprint,
     )
+
+
+def _elements_of(plane: Plane) -> Readable:
+    """Return the elements that say how a plane was taken."""
+    is_enhanced = plane.header.sop_class in ENHANCED_CLASSES
+    plain = None if is_enhanced else read_plain(plane.found.path, TAGS.values())
+    if plain is not None:
+        return plain
+    from medcl.io.dicom.enhanced import flattened
+    from medcl.io.dicom.file import read_elements
+
+    whole = read_elements(plane.found.path, tags=None, bare=plane.header.is_bare).dataset
+    return flattened(whole, plane.header.frame) if is_enhanced else whole
 
 
 def _require_equal_copies(job: Job) -> None:
@@ -121,6 +144,8 @@ def _require_equal_copies(job: Job) -> None:
 
 
 def _read_nifti(job: Job) -> Iterator[Outcome]:
+    from medcl.io.images.nifti_file import open_nifti
+
     file = open_nifti(job.files[0].path, accept_4d=job.accept_4d)
     for number in range(len(job.keys)):
         volume = file.read_part(
@@ -130,7 +155,6 @@ def _read_nifti(job: Job) -> Iterator[Outcome]:
 
 
 def _read_itk(job: Job) -> Iterator[Outcome]:
-    # Here, because SimpleITK takes a tenth of the start and most archives never need it.
     from medcl.io.images.itk_image import read_itk_image
 
     path = job.files[0].path
@@ -152,6 +176,8 @@ def _image(job: Job, number: int, volume: Volume, source: OrientationSource) -> 
 
 
 def _read_npz(job: Job) -> Iterator[Outcome]:
+    from medcl.io.images.medmnist import read_images
+
     volumes, labels = read_images(
         job.files[0].path, split=job.split or "", start=job.start, stop=job.start + len(job.keys)
     )

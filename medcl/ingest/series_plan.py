@@ -11,7 +11,7 @@ from medcl.ingest.jobs import Job, Plane, fingerprint
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.io.dicom.checks import check_slice
-from medcl.io.dicom.enhanced import ENHANCED_CLASSES
+from medcl.io.dicom.classes import ENHANCED_CLASSES
 from medcl.io.dicom.geometry import stack_slices
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.refusal import ReasonCode, RefusedSeries

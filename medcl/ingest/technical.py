@@ -3,12 +3,11 @@
 import re
 from typing import Literal, cast, get_args
 
-from pydicom.dataset import Dataset
-
 from medcl.ingest import vocabulary
 from medcl.ingest.outcome import AgeBand, PatientPosition, Sequence, Technical
 from medcl.io.dicom.checks import LOSSY_SYNTAXES
-from medcl.io.dicom.values import numbers, text, words
+from medcl.io.dicom.plain import PlainElements
+from medcl.io.dicom.values import Readable, holds, meta_of, numbers, text, words
 from medcl.io.quiet import quiet
 
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription")
@@ -18,7 +17,7 @@ _YEARS_PER_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 1 / 52, "D": 1 / 365}
 
 
 def technical_of(
-    elements: Dataset,
+    elements: Readable,
     *,
     jitter_mm: float | None = None,
     tilt_degrees: float | None = None,
@@ -37,6 +36,7 @@ def technical_of(
         Numbers and words of closed lists; ``None`` where absent, malformed or out of range.
 
     Example:
+        >>> from pydicom.dataset import Dataset
         >>> elements = Dataset()
         >>> elements.Manufacturer, elements.SeriesDescription = "SIEMENS", "THORAX Mr. Smith"
         >>> technical = technical_of(elements)
@@ -45,7 +45,9 @@ def technical_of(
     """
     with quiet():
         descriptions = [text(elements, keyword) for keyword in _DESCRIPTIONS]
-        agent = text(elements, "ContrastBolusAgent") if "ContrastBolusAgent" in elements else None
+        agent = (
+            text(elements, "ContrastBolusAgent") if holds(elements, "ContrastBolusAgent") else None
+        )
         position = text(elements, "PatientPosition").upper()
         is_mr = text(elements, "Modality").upper() == "MR"
         return Technical(
@@ -79,12 +81,12 @@ def technical_of(
         )
 
 
-def _number(elements: Dataset, keyword: str, low: float, high: float) -> float | None:
+def _number(elements: Readable, keyword: str, low: float, high: float) -> float | None:
     found = numbers(elements, keyword, 1)
     return found[0] if found is not None and low <= found[0] <= high else None
 
 
-def _field_strength_t(elements: Dataset) -> float | None:
+def _field_strength_t(elements: Readable) -> float | None:
     found = _number(elements, "MagneticFieldStrength", 0.0, 200_000.0)
     if found is None:
         return None
@@ -93,7 +95,7 @@ def _field_strength_t(elements: Dataset) -> float | None:
     return tesla if tesla <= 20 else None
 
 
-def _b_value(elements: Dataset) -> float | None:
+def _b_value(elements: Readable) -> float | None:
     found = _number(elements, "DiffusionBValue", 0.0, _LARGEST_B_VALUE)
     if found is None and text(elements, 0x00190010) == "SIEMENS MR HEADER":
         try:
@@ -103,7 +105,9 @@ def _b_value(elements: Dataset) -> float | None:
     return found if found is not None and 0 <= found <= _LARGEST_B_VALUE else None
 
 
-def _tracer_text(elements: Dataset) -> str:
+def _tracer_text(elements: Readable) -> str:
+    if isinstance(elements, PlainElements):
+        return ""  # a file with a sequence among the elements that are kept is not plain
     try:
         items = list(elements.get("RadiopharmaceuticalInformationSequence") or [])
     except Exception:  # noqa: BLE001 (pydicom converts lazily; a malformed sequence counts as absent)
@@ -111,24 +115,24 @@ def _tracer_text(elements: Dataset) -> str:
     return text(items[0], "Radiopharmaceutical") if len(items) == 1 else ""
 
 
-def _sequence(elements: Dataset) -> Sequence | None:
+def _sequence(elements: Readable) -> Sequence | None:
     found = words(elements, "ScanningSequence")[0]
     if not found:
         return None
     return cast("Sequence", found if found in get_args(Sequence) else "other")
 
 
-def _is_lossy(elements: Dataset) -> bool:
-    syntax = text(getattr(elements, "file_meta", Dataset()), "TransferSyntaxUID")
+def _is_lossy(elements: Readable) -> bool:
+    syntax = text(meta_of(elements), "TransferSyntaxUID")
     return syntax in LOSSY_SYNTAXES or text(elements, "LossyImageCompression") == "01"
 
 
-def _sex(elements: Dataset) -> Literal["F", "M"] | None:
+def _sex(elements: Readable) -> Literal["F", "M"] | None:
     found = text(elements, "PatientSex").upper()
     return cast("Literal['F', 'M']", found) if found in ("F", "M") else None
 
 
-def _age_band(elements: Dataset) -> AgeBand | None:
+def _age_band(elements: Readable) -> AgeBand | None:
     match = re.fullmatch(r"(\d{1,3})([YMWD])", text(elements, "PatientAge").upper())
     if match is None:
         return None

@@ -12,11 +12,11 @@ from typing import Any
 
 from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
-from medcl.ingest.inspection import FileFacts
+from medcl.ingest.file_facts import FileFacts
 from medcl.ingest.jobs import Job, Plane
-from medcl.io.dicom.series import SeriesOptions
+from medcl.io.dicom.series_options import SeriesOptions
 from medcl.io.dicom.slice_header import SliceHeader
-from medcl.io.images.medmnist import SplitFacts
+from medcl.io.images.medmnist_names import SplitFacts
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.tools import ToolLimits
 

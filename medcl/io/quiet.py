@@ -1,11 +1,11 @@
 """Silence at the source: warnings and log lines of readers print header values and file names."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-from pydicom import config
+from contextlib import contextmanager, nullcontext
+from types import ModuleType
 
 _TALKATIVE = ("pydicom", "nibabel.global")
 
@@ -29,18 +29,25 @@ def quiet() -> Iterator[None]:
     were_disabled = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True
-    reading, writing = (
-        config.settings.reading_validation_mode,
-        config.settings.writing_validation_mode,
-    )
-    config.settings.reading_validation_mode = config.IGNORE
-    config.settings.writing_validation_mode = config.IGNORE
+    # Without pydicom there is nothing to set; a block that needs it has loaded it before.
+    config = sys.modules.get("pydicom.config")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _unvalidated(config) if config else nullcontext():
             warnings.simplefilter("ignore")
             yield
     finally:
         for logger, was_disabled in zip(loggers, were_disabled, strict=True):
             logger.disabled = was_disabled
-        config.settings.reading_validation_mode = reading
-        config.settings.writing_validation_mode = writing
+
+
+@contextmanager
+def _unvalidated(config: ModuleType) -> Iterator[None]:
+    settings = config.settings
+    reading, writing = settings.reading_validation_mode, settings.writing_validation_mode
+    settings.reading_validation_mode = config.IGNORE
+    settings.writing_validation_mode = config.IGNORE
+    try:
+        yield
+    finally:
+        settings.reading_validation_mode = reading
+        settings.writing_validation_mode = writing

@@ -11,27 +11,21 @@ caller ──pipe── guard (waits, counts seconds) ──pipe── child (li
 """
 
 import os
-import resource
-import select
-import signal
-import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, BinaryIO, NoReturn
 
-Serve = Callable[[bytes], bytes]
-"""Turns a request into an answer, in the child."""
-
-_HEADER = struct.Struct(">cQ")
-_ANSWER, _DIED = b"a", b"d"
-_LARGEST_REQUEST_BYTES = 2**31
-_RELEASED_BYTES = 2**28
-_STATM = Path("/proc/self/statm")
+from medcl.runtime.pipes import (
+    ANSWER,
+    DIED,
+    TooLongError,
+    VoidFrameError,
+    receive,
+    send,
+    widened,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,15 +58,11 @@ class ChildDied(Exception):  # noqa: N818 (an outcome that every caller must han
         self.reason = reason
 
 
-class _TooLongError(Exception):
-    """A frame is larger than it may be."""
-
-
 class Confined:
     """The caller's side: starts the guard when first asked, and again if the guard itself dies.
 
     Example:
-        >>> echo = "import sys, medcl.runtime.confinement as c; c.run_guard(bytes, sys.argv[1:])"
+        >>> echo = "import sys, medcl.runtime.guard as g; g.run_guard(bytes, sys.argv[1:])"
         >>> with Confined(["-c", echo]) as confined:
         ...     confined.ask(b"hello")
         b'hello'
@@ -82,7 +72,8 @@ class Confined:
         """Say what answers; nothing is started yet.
 
         Args:
-            program: Arguments of a Python interpreter that make it call `run_guard`.
+            program: Arguments of a Python interpreter that make it call
+                `medcl.runtime.guard.run_guard`.
             limits: Of the child.
         """
         self._program = tuple(program)
@@ -115,12 +106,15 @@ class Confined:
         assert guard.stdout is not None
         self._was_asked = True
         try:
-            _send(guard.stdin, _ANSWER, request)
-            kind, answer = _receive(guard.stdout, self._limits.answer_bytes)
-        except (OSError, EOFError, _TooLongError):
+            send(guard.stdin, ANSWER, request)
+            try:
+                kind, answer = receive(guard.stdout, self._limits.answer_bytes)
+            except VoidFrameError:
+                kind, answer = receive(guard.stdout, self._limits.answer_bytes)
+        except (OSError, EOFError, TooLongError):
             self.close()
             raise ChildDied("the guard of the reading process died") from None
-        if kind == _DIED:
+        if kind == DIED:
             raise ChildDied(answer.decode("ascii", "replace"))
         return answer
 
@@ -155,153 +149,16 @@ class Confined:
             numbers = (limits.memory_bytes, limits.cpu_s, limits.wall_s, limits.answer_bytes)
             # -P: a folder in the working directory must not pass for a library.
             command = [sys.executable, "-P", *self._program, *map(str, numbers)]
+            # The C library asks for large pages where it maps much memory: they are cleared sooner.
+            large_pages = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
             quiet = {"OMP_NUM_THREADS": "1", "BLOSC_NTHREADS": "1", "PYTHONWARNINGS": "ignore"}
             self._guard = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **quiet},
+                env={**large_pages, **os.environ, **quiet},
             )
+            assert self._guard.stdout is not None
+            widened(self._guard.stdout.fileno())
         return self._guard
-
-
-def run_guard(serve: Serve, arguments: Sequence[str]) -> NoReturn:
-    """Be the guard: pass requests from standard input to a child, answers to standard output.
-
-    Args:
-        serve: Runs in the child. What it raises kills the child, but `MemoryError` is told apart.
-        arguments: The four numbers of `ChildLimits`.
-
-    It ends with standard input, and at once: there is nothing left to take down.
-    """
-    memory, cpu, wall, answer = (int(number) for number in arguments)
-    limits = ChildLimits(memory_bytes=memory, cpu_s=cpu, wall_s=wall, answer_bytes=answer)
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # Whatever a library prints must not stand among the answers.
-    os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child: _Child | None = None
-    while True:
-        try:
-            _, request = _receive(requests, _LARGEST_REQUEST_BYTES)
-        except EOFError:
-            break
-        child = child or _Child(serve, limits)
-        try:
-            answer_bytes = child.answer(request)
-        except ChildDied as died:
-            child.end()
-            child = None
-            _send(answers, _DIED, died.reason.encode("ascii"))
-        else:
-            _send(answers, _ANSWER, answer_bytes)
-            if len(answer_bytes) > _RELEASED_BYTES:
-                child.end()
-                child = None
-    if child is not None:
-        child.end()
-    os._exit(0)
-
-
-class _Child:
-    """A forked process that serves requests one after the other."""
-
-    def __init__(self, serve: Serve, limits: ChildLimits) -> None:
-        self._limits = limits
-        down_read, down_write = os.pipe()
-        up_read, up_write = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            os.close(down_write)
-            os.close(up_read)
-            _serve_forever(serve, limits, os.fdopen(down_read, "rb"), os.fdopen(up_write, "wb"))
-        os.close(down_read)
-        os.close(up_write)
-        self._requests, self._answers = os.fdopen(down_write, "wb"), os.fdopen(up_read, "rb")
-
-    def answer(self, request: bytes) -> bytes:
-        """Return the answer, or say how the child ended.
-
-        Raises:
-            ChildDied: It did.
-        """
-        deadline = time.monotonic() + self._limits.wall_s
-        try:
-            _send(self._requests, _ANSWER, request)
-            ready, _, _ = select.select([self._answers], [], [], deadline - time.monotonic())
-            if not ready:
-                raise ChildDied(f"more than {self._limits.wall_s} s")
-            kind, answer = _receive(self._answers, self._limits.answer_bytes)
-        except _TooLongError:
-            raise ChildDied("an answer larger than it may be") from None
-        except (OSError, EOFError):
-            raise ChildDied(self._ending()) from None
-        if kind == _DIED:
-            raise ChildDied(answer.decode("ascii", "replace"))
-        return answer
-
-    def end(self) -> None:
-        """Kill the process and wait for it."""
-        for pipe in (self._requests, self._answers):
-            with suppress(OSError):
-                pipe.close()
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = 0
-
-    def _ending(self) -> str:
-        _, status = os.waitpid(self._pid, 0)
-        self._pid = 0
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
-            return f"more than {self._limits.cpu_s} s of computing, or killed by the system"
-        return "the reading process crashed"
-
-
-def _serve_forever(
-    serve: Serve, limits: ChildLimits, requests: BinaryIO, answers: BinaryIO
-) -> NoReturn:
-    """Answer until the guard ends; never return into the guard's code."""
-    try:
-        _limit_memory(limits.memory_bytes)
-        while True:
-            _, request = _receive(requests, _LARGEST_REQUEST_BYTES)
-            used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-            seconds = int(used) + 1 + limits.cpu_s
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
-            try:
-                answer = serve(request)
-            except MemoryError:
-                _send(answers, _DIED, b"more memory than a reading process may use")
-                continue
-            _send(answers, _ANSWER, answer)
-    finally:
-        # Nothing of this process may go on into the guard's code.
-        os._exit(1)
-
-
-def _limit_memory(memory_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    present = int(_STATM.read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (present + memory_bytes, present + memory_bytes))
-
-
-def _send(pipe: IO[bytes], kind: bytes, content: bytes) -> None:
-    pipe.write(_HEADER.pack(kind, len(content)))
-    pipe.write(content)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes], most_bytes: int) -> tuple[bytes, bytes]:
-    kind, length = _HEADER.unpack(_exactly(pipe, _HEADER.size))
-    if length > most_bytes:
-        raise _TooLongError
-    return kind, _exactly(pipe, length)
-
-
-def _exactly(pipe: IO[bytes], length: int) -> bytes:
-    content = pipe.read(length)
-    if len(content) < length:
-        raise EOFError
-    return content

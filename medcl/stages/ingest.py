@@ -92,7 +92,8 @@ def run(
     tally = _Tally()
     with (
         # Threads suffice here: each only waits for a reading process. While they read, this one
-        # writes.
+        # writes. Several are a Dask cluster of this process, so that one machine and many run the
+        # same code.
         executor(scheduler or "threads", workers=workers) as pool,
         ArchiveIndex() as index,
         Store.open_or_create(store, key_fingerprint=keyring.fingerprint) as opened,

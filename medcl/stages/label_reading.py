@@ -16,7 +16,8 @@ from medcl.io.labels.drawing import describe, draw
 from medcl.io.labels.grid import Grid
 from medcl.io.labels.object import LabelObject, Segment
 from medcl.io.refusal import ReasonCode, RefusedSeries
-from medcl.runtime.confinement import ChildDied, ChildLimits, Confined, run_guard
+from medcl.runtime.confinement import ChildDied, ChildLimits, Confined
+from medcl.runtime.guard import run_guard
 from medcl.shapes import Affine, LabelMap
 
 PROGRAM = ("-m", "medcl.stages.label_reading")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from medcl.runtime.confinement import ChildLimits, Confined
 
-_PROGRAM = ("-m", "medcl.stages.reading")
+_PROGRAM = ("-m", "medcl.stages.reader")
 _IDLE: dict[ChildLimits, list[Confined]] = {}
 _GUARD = threading.Lock()
 

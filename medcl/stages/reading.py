@@ -1,7 +1,7 @@
 """Requests to the processes that read hostile files, and their answers, as bytes.
 
 ```
-coordinator ──executor──▶ a thread, or a process ──pipe──▶ reading process under limits
+coordinator ──executor──▶ a thread, or a process ──pipe──▶ `medcl.stages.reader` under limits
 ```
 
 `run_task` runs where the executor puts it (a thread here, a Dask worker elsewhere) and passes bytes
@@ -11,26 +11,22 @@ which a program removes faces, so that no head is left there when the reading pr
 """
 
 import json
-import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from medcl.ingest.inspection import FileFacts, inspect_file
-from medcl.ingest.jobs import Job
+from medcl.ingest.file_facts import FileFacts
+from medcl.ingest.jobs import Job, refused_job
 from medcl.ingest.outcome import Refused
-from medcl.ingest.reading import read_job, refused_job
-from medcl.ingest.wire import facts_from_json, facts_to_json, job_from_json, job_to_json
-from medcl.io.quiet import quiet
+from medcl.ingest.wire import facts_from_json, facts_to_json, job_to_json
 from medcl.io.refusal import ReasonCode
-from medcl.runtime.confinement import ChildDied, ChildLimits, run_guard
+from medcl.runtime.confinement import ChildDied, ChildLimits
 from medcl.runtime.private_folders import private_folder
 from medcl.stages.reader_processes import lent
-from medcl.store.columns import cells_of, row_of
-from medcl.store.packing import Packed, checked_technical, pack
+from medcl.store.columns import row_of
+from medcl.store.packing import Packed, checked_technical
 from medcl.store.rows import LabelRow
 
 Ready = Packed | Refused
@@ -155,34 +151,3 @@ def _death(reason: str, *, is_inspection: bool) -> bytes:
 
 def _refusal(code: ReasonCode, detail: str) -> bytes:
     return json.dumps([{"code": code, "detail": detail}]).encode() + b"\n"
-
-
-def _serve(request: bytes) -> bytes:
-    asked = json.loads(request)
-    if "inspect" in asked:
-        facts = [inspect_file(Path(path)) for path in asked["inspect"]]
-        return json.dumps([facts_to_json(one) for one in facts]).encode()
-    heads: list[dict[str, object]] = []
-    buffers: list[bytes | memoryview] = []
-    within = Path(asked["within"]) if "within" in asked else None
-    for outcome in read_job(job_from_json(asked["read"]), within=within):
-        if isinstance(outcome, Refused):
-            heads.append({"code": outcome.code, "detail": outcome.detail})
-            continue
-        ready = pack(outcome)
-        heads.append(
-            {
-                "row": cells_of(ready.row),
-                "voxels": len(ready.voxels),
-                "mask": None if ready.mask is None else len(ready.mask),
-                "label": None if ready.label is None else ready.label.value,
-            }
-        )
-        buffers += [ready.voxels] if ready.mask is None else [ready.voxels, ready.mask]
-    return b"".join([json.dumps(heads).encode(), b"\n", *buffers])
-
-
-if __name__ == "__main__":
-    os.umask(0o077)
-    with quiet():
-        run_guard(_serve, sys.argv[1:])

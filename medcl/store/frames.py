@@ -6,9 +6,9 @@ than with LZ4HC, and are read as fast. One thread compresses, because several ap
 order they finish and two equal arrays would then give different bytes.
 """
 
+from itertools import product
 from pathlib import Path
 
-import blosc2
 import numpy as np
 
 from medcl.geometry.boxes import Box
@@ -32,6 +32,9 @@ def compress(array: VolumeArray) -> bytes:
         >>> frame == compress(np.zeros((1, 40, 50, 60), np.int16)), len(frame) < 2000
         (True, True)
     """
+    # Here, because it takes a third of a second to load and ingest's own process needs it never.
+    import blosc2
+
     chunks = (1, *(_even_part(length, _CHUNK) for length in array.shape[1:]))
     blocks = (1, *(_even_part(length, _BLOCK) for length in chunks[1:]))
     cparams = blosc2.CParams(
@@ -42,9 +45,16 @@ def compress(array: VolumeArray) -> bytes:
         filters=[blosc2.Filter.BITSHUFFLE],
         filters_meta=[0],
     )
-    stored = blosc2.asarray(
-        np.ascontiguousarray(array), chunks=chunks, blocks=blocks, cparams=cparams
+    # Part by part, and in one piece of memory: a third less than `blosc2.asarray` takes.
+    stored = blosc2.empty(
+        array.shape, array.dtype, chunks=chunks, blocks=blocks, cparams=cparams, contiguous=True
     )
+    for start in product(
+        *(range(0, length, step) for length, step in zip(array.shape, chunks, strict=True))
+    ):
+        part = array[tuple(slice(at, at + step) for at, step in zip(start, chunks, strict=True))]
+        stop = tuple(at + length for at, length in zip(start, part.shape, strict=True))
+        stored.set_slice((start, stop), np.ascontiguousarray(part))
     return bytes(stored.to_cframe())
 
 
@@ -65,6 +75,8 @@ def read_box(path: Path, box: Box | None, *, mmap: bool) -> Values:
     Returns:
         Shape ``(C, X, Y, Z)`` of the box, a new array.
     """
+    import blosc2
+
     stored = blosc2.open(
         str(path),
         mode="r",

@@ -23,6 +23,8 @@ from medcl.store.rows import LabelRow, VolumeRow, require_key, require_mark, req
 from medcl.store.statistics import levels_of, statistics_of, without_padding
 from medcl.volume import Volume
 
+_LINE_BYTES = 64
+
 Cell = str | int | float | None
 """A value of the catalogue."""
 
@@ -195,13 +197,21 @@ def _contiguous(array: VolumeArray) -> VolumeArray:
     """Return the same array with its last axis fastest in memory.
 
     Readers give the first axis fastest, as files have it. Turned around as a whole, memory would be
-    read in strides of a slice, one value per line of the cache; row by row it is ten times faster.
+    read in strides of a slice, one value per line of the cache. Planes of constant second axis are
+    turned one by one, each from a copy whose rows take an odd number of lines of the cache: rows a
+    power of two apart would push one another out of it, and four times as long is lost.
     """
     if array.flags.c_contiguous:
         return array
+    channels, width, height, depth = array.shape
+    lines = -(-width * array.itemsize // _LINE_BYTES) | 1
+    row = lines * _LINE_BYTES // array.itemsize
+    plane = np.empty((depth, row), array.dtype)[:, :width]
     turned = np.empty(array.shape, array.dtype)
-    for y in range(array.shape[2]):
-        turned[:, :, y] = array[:, :, y]
+    for channel in range(channels):
+        for y in range(height):
+            plane[...] = array[channel, :, y].T
+            turned[channel, :, y] = plane.T
     return turned
 
 

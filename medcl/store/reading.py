@@ -8,7 +8,6 @@ from jaxtyping import Float32, Shaped
 
 from medcl.errors import InputError
 from medcl.geometry.boxes import Box
-from medcl.io.images.nifti import write_nifti
 from medcl.shapes import LabelMap, ValidityMask
 from medcl.store import inventory, refusals
 from medcl.store.catalogue import Catalogue
@@ -170,6 +169,9 @@ class StoreReading:
         """
         if not path.name.endswith((".nii", ".nii.gz")):
             raise InputError("A NIfTI file must be named *.nii or *.nii.gz.")
+        # Here, because whoever only fills a store needs no writer of NIfTI.
+        from medcl.io.images.nifti import write_nifti
+
         write_nifti(self.read(key), path)
 
     def label_sets(self) -> list[LabelSetRow]:

@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import as_completed
 
+import psutil
 import pytest
 
 from medcl.errors import RequestError
@@ -17,6 +18,21 @@ def square_or_die(number: int) -> int:
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number * number
+
+
+MEETING = threading.Barrier(2)
+STARTED, GO_ON = threading.Event(), threading.Event()
+DONE: list[int] = []
+
+
+def meet() -> int:
+    return MEETING.wait(30)
+
+
+def wait_and_note(number: int) -> None:
+    STARTED.set()
+    GO_ON.wait(30)
+    DONE.append(number)
 
 
 def test_serial_tasks_run_when_submitted() -> None:
@@ -35,31 +51,35 @@ def test_a_serial_error_waits_for_who_asks() -> None:
 
 
 def test_threads_that_wait_for_something_wait_at_once() -> None:
-    meeting = threading.Barrier(2)
     with executor("threads", workers=2) as tasks:
-        waits = [tasks.submit(meeting.wait, 30) for _ in range(2)]
-        assert sorted(wait.result() for wait in waits) == [0, 1]
+        waits = [tasks.submit(meet) for _ in range(2)]
+        assert sorted(wait.result(30) for wait in waits) == [0, 1]
 
 
-def test_an_error_of_the_run_leaves_tasks_undone_that_no_thread_took_up() -> None:
-    started, go_on, seen = threading.Event(), threading.Event(), []
+def test_threads_of_dask_are_of_this_process_and_nobody_else_can_reach_them() -> None:
+    with executor("threads", workers=2) as tasks:
+        assert tasks.submit(os.getpid).result(30) == os.getpid()
+        listening = [one for one in psutil.Process().net_connections() if one.status == "LISTEN"]
+        assert {one.laddr.ip for one in listening} <= {"127.0.0.1"}
 
-    def first() -> None:
-        started.set()
-        go_on.wait(30)
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_the_run_leaves_tasks_undone_that_no_thread_took_up(workers: int) -> None:
+    STARTED.clear()
+    GO_ON.clear()
+    DONE.clear()
 
     def run() -> None:
-        with executor("threads", workers=1) as tasks:
-            tasks.submit(first)
-            tasks.submit(seen.append, 1)
-            started.wait(30)
+        with executor("threads", workers=workers) as tasks:
+            held = [tasks.submit(wait_and_note, number) for number in range(6)]
+            assert STARTED.wait(30)
             # It ends only after the pool was told to stop.
-            threading.Timer(0.2, go_on.set).start()
-            raise KeyError
+            threading.Timer(0.5, GO_ON.set).start()
+            raise KeyError(len(held))
 
     with pytest.raises(KeyError):
         run()
-    assert seen == []
+    assert len(DONE) <= workers
 
 
 @pytest.mark.ddp

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from medcl.runtime.confinement import run_guard
+from medcl.runtime.guard import run_guard
 
 _TAGS = {"slope": "0028|1053", "intercept": "0028|1052", "photometric": "0028|0004"}
 _TAGS |= {"bits": "0028|0101", "sop_class": "0008|0016"}

@@ -10,7 +10,8 @@ from medcl.augment.defaults import mr_weighted
 from medcl.augment.grid import ViewGrid
 from medcl.augment.views import boxes, draw, render
 from medcl.errors import RequestError
-from medcl.ingest.defacing import Defacing, deface, removed_region
+from medcl.ingest.defacing import Defacing
+from medcl.ingest.face_removal import deface, removed_region
 from medcl.ingest.outcome import Accepted, Refused
 from medcl.io.dicom.writing import write_dicom_series
 from medcl.io.refusal import ReasonCode, RefusedSeries

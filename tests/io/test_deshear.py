@@ -10,7 +10,8 @@ import SimpleITK as sitk
 
 from medcl.geometry.affine import transform_points
 from medcl.io.dicom.deshear import deshear
-from medcl.io.dicom.series import SeriesOptions, read_series
+from medcl.io.dicom.series import read_series
+from medcl.io.dicom.series_options import SeriesOptions
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.volume import Volume
 

@@ -9,7 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from medcl.geometry.affine import transform_points
-from medcl.io.dicom.series import SeriesOptions, read_series
+from medcl.io.dicom.series import read_series
+from medcl.io.dicom.series_options import SeriesOptions
 from medcl.io.values import AIR_HU
 from medcl.volume import Volume
 from tests.io.conftest import make_ct, oriented_affine

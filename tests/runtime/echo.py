@@ -4,10 +4,16 @@ import os
 import sys
 import time
 
-from medcl.runtime.confinement import run_guard
+from medcl.runtime.guard import NotPreparedError, run_guard
+
+PREPARED: list[int] = []
 
 
-def serve(request: bytes) -> bytes:
+def prepare() -> None:
+    PREPARED.append(os.getpid())
+
+
+def serve(request: bytes) -> bytes | list:  # noqa: C901 (one case per thing to do)
     word, _, rest = request.partition(b" ")
     match word:
         case b"eat":
@@ -15,6 +21,12 @@ def serve(request: bytes) -> bytes:
         case b"spin":
             while True:
                 pass
+        case b"later" if not PREPARED:
+            raise NotPreparedError
+        case b"never":
+            raise NotPreparedError
+        case b"later":
+            return b"prepared once" if len(PREPARED) == 1 else b"prepared again"
         case b"sleep":
             time.sleep(60)
         case b"crash":
@@ -25,10 +37,12 @@ def serve(request: bytes) -> bytes:
             sys.stdout.write("a line among the answers\n")
             sys.stdout.flush()
             os.write(1, b"and another")
+        case b"half" | b"parts":
+            return [bytes(2**17), range(5)] if word == b"half" else [rest, memoryview(b" + "), rest]
         case b"pid":
             return str(os.getpid()).encode()
     return request
 
 
 if __name__ == "__main__":
-    run_guard(serve, sys.argv[1:])
+    run_guard(serve, sys.argv[1:], prepare=prepare)

@@ -51,6 +51,36 @@ def test_who_waits_too_long_is_told_and_costs_nothing_else() -> None:
         assert confined.ask(b"still here") == b"still here"
 
 
+def test_an_answer_that_breaks_off_is_told_and_costs_nothing_else(confined: Confined) -> None:
+    for _ in range(2):
+        with pytest.raises(ChildDied, match="crashed"):
+            confined.ask(b"half ")
+        assert confined.ask(b"x" * 2**19) == b"x" * 2**19
+
+
+def test_an_answer_in_pieces_comes_as_one(confined: Confined) -> None:
+    assert confined.ask(b"parts one") == b"one + one"
+
+
+def test_what_a_request_takes_is_loaded_once_and_every_later_child_has_it() -> None:
+    with Confined(PROGRAM, limits=LIMITS) as confined:
+        first = confined.ask(b"pid")
+        assert confined.ask(b"later ") == b"prepared once"
+        second = confined.ask(b"pid")
+        assert second != first
+        with pytest.raises(ChildDied):
+            confined.ask(b"crash ")
+        assert confined.ask(b"later ") == b"prepared once"
+        assert confined.ask(b"pid") != second
+
+
+def test_who_is_never_prepared_is_told(confined: Confined) -> None:
+    for _ in range(2):
+        with pytest.raises(ChildDied, match="prepared"):
+            confined.ask(b"never ")
+        assert confined.ask(b"still here") == b"still here"
+
+
 def test_memory_below_the_limit_is_given(confined: Confined) -> None:
     assert confined.ask(b"eat 100000000") == bytes(95)
 

@@ -5,9 +5,21 @@ import sys
 import threading
 import time
 
+import numpy as np
+
+from medcl.ingest import archive
+from medcl.ingest.archive_index import ArchiveIndex
+from medcl.ingest.identity import Keyring
+from medcl.ingest.inspection import inspect_file
+from medcl.ingest.options import IngestOptions
+from medcl.ingest.outcome import Refused
+from medcl.ingest.reading import is_plain
+from medcl.ingest.wire import job_to_json
+from medcl.io.dicom.writing import write_dicom_series
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages.reader_processes import lent, warm_up
-from medcl.stages.reading import inspected, inspection, run_task
+from medcl.stages.reading import inspected, inspection, packed, reading, run_task
+from medcl.volume import Volume
 
 LIMITS = ChildLimits(cpu_s=97)  # of no other test, so that none of its processes wait
 
@@ -63,3 +75,60 @@ def test_neither_the_reading_process_nor_the_one_that_asks_loads_torch() -> None
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "set()"
+
+
+PLAIN_ONLY = """
+import json, sys
+from medcl.stages.reader import load, serve
+from medcl.runtime.guard import NotPreparedError
+
+def asked(request):
+    return b"".join(serve(json.dumps(request).encode()))
+
+plain, job, other = sys.argv[1], sys.argv[2], sys.argv[3]
+facts, read = asked({"inspect": [plain]}), asked({"read": job})
+print({"pydicom", "nibabel", "dask", "torch"} & set(sys.modules))
+try:
+    asked({"inspect": [plain, other]})
+except NotPreparedError:
+    print("asks for more")
+load()
+print(facts == asked({"inspect": [plain]}), read == asked({"read": job}))
+asked({"inspect": [plain, other]})
+"""
+
+
+def test_plain_files_are_read_without_what_takes_long_to_load_and_come_out_the_same(
+    tmp_path,
+) -> None:
+    volume = Volume(
+        array=np.arange(4 * 5 * 6, dtype=np.int16).reshape(1, 4, 5, 6),
+        affine=np.diag([-0.8, -0.8, 2.0, 1.0]),
+        modality="CT",
+        unit="HU",
+    )
+    names = {"patient_id": "P1", "study_uid": "1.2.3", "series_uid": "1.2.3.4"}
+    write_dicom_series(volume, tmp_path / "series", **names)
+    paths = sorted((tmp_path / "series").iterdir())
+    keyring = Keyring(bytes(32))
+    with ArchiveIndex() as index:
+        archive.find([tmp_path / "series"], index)
+        for found in index.files():
+            archive.note(found, inspect_file(found.path), index, keyring)
+        (job,) = archive.plan(index, keyring, IngestOptions())
+    other = tmp_path / "other"
+    other.write_text("no image")
+    answer = subprocess.run(
+        [sys.executable, "-c", PLAIN_ONLY, str(paths[0]), job_to_json(job), str(other)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split("\n") == ["set()", "asks for more", "True True", ""]
+    assert is_plain(job)
+    for path in paths:
+        path.unlink()
+    assert not is_plain(job)
+    (gone,) = packed(run_task(reading(job, LIMITS)), job)
+    assert isinstance(gone, Refused)
+    assert gone.code == "UNREADABLE"

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from medcl.io.dicom.enhanced import ENHANCED_CLASSES
+from medcl.io.dicom.classes import ENHANCED_CLASSES
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.label_classes import LABEL_CLASSES
 from medcl.io.limits import MAX_PLANE_PIXELS

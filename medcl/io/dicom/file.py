@@ -1,26 +1,23 @@
 """Open a DICOM file without trusting it: capped size, no silent repair, errors become codes."""
 
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from medcl.io.dicom.tail import UNDEFINED_LENGTH, header_bytes, is_sound_after
 from medcl.io.limits import MAX_FILE_BYTES, MAX_INFLATED_BYTES
-from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE00008, 0x7FE00010
 _PREAMBLE_BYTES = 132
-_PASSED_ON = (RefusedSeries, KeyboardInterrupt, SystemExit, GeneratorExit)
 _SERIES_UID_TAG = 0x0020000E
 
 
@@ -117,38 +114,6 @@ def read_whole(path: Path, *, bare: bool = False) -> FileDataset:
         return read_partial(cast(BinaryIO, stream), None, None, bare, None)
 
 
-@contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Run a parser of untrusted bytes: silent, and any exception becomes a refusal.
-
-    Only the class of the exception is kept, because its text may hold a header value or a path.
-
-    Args:
-        what: What is being parsed, for the refusal's sentence.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        RefusedSeries: Anything was raised inside the block.
-
-    Example:
-        >>> with refusing("The header"):
-        ...     float("DOE^JOHN")
-        Traceback (most recent call last):
-            ...
-        medcl.io.refusal.RefusedSeries: DECODE_FAILED: The header: ValueError.
-    """
-    with quiet():
-        try:
-            yield
-        # A panic of a decoder written in Rust is no Exception.
-        except BaseException as error:
-            if isinstance(error, _PASSED_ON):
-                raise
-            raise RefusedSeries(_code(error), f"{what}: {type(error).__name__}.") from None
-
-
 def _encoding(elements: FileDataset | None) -> tuple[bool | None, bool | None]:
     return (None, None) if elements is None else elements.original_encoding
 
@@ -208,13 +173,3 @@ def _may_end_so(tail: bytes, data: bytes) -> bool:
     """Return whether a deflated stream may be followed by this: zeros, or gzip's checksum."""
     checksum = zlib.crc32(data).to_bytes(4, "little") + (len(data) % 2**32).to_bytes(4, "little")
     return tail.count(0) == len(tail) or tail.rstrip(b"\0") == checksum.rstrip(b"\0")
-
-
-def _code(error: BaseException) -> ReasonCode:
-    if isinstance(error, MemoryError | RecursionError):
-        return ReasonCode.LIMIT_EXCEEDED
-    if isinstance(error, InvalidDicomError):
-        return ReasonCode.NOT_IMAGE
-    if isinstance(error, FileNotFoundError | PermissionError):
-        return ReasonCode.UNREADABLE
-    return ReasonCode.DECODE_FAILED

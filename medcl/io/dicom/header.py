@@ -1,15 +1,17 @@
 """Elements of a DICOM file → headers of its planes. Malformed elements count as absent."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
-
-from medcl.io.dicom.enhanced import ENHANCED_CLASSES, frame_headers
-from medcl.io.dicom.file import Elements, read_elements
+from medcl.io.dicom.classes import ENHANCED_CLASSES
+from medcl.io.dicom.plain import PlainElements, read_plain
 from medcl.io.dicom.slice_header import SliceHeader
-from medcl.io.dicom.values import number, numbers, text, words
+from medcl.io.dicom.tags import TAGS
+from medcl.io.dicom.values import Readable, meta_of, number, numbers, text, words
 from medcl.io.quiet import quiet
+
+if TYPE_CHECKING:
+    from medcl.io.dicom.file import Elements
 
 _KEYWORDS = (
     *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality"),
@@ -33,7 +35,7 @@ _PRIVATE_DIFFUSION = {
 
 _BLOCK = 0x10
 _TAGS = [
-    *(tag for tag in map(tag_for_keyword, _KEYWORDS) if tag is not None),
+    *(TAGS[keyword] for keyword in _KEYWORDS),
     *(group << 16 | _BLOCK for group, _ in _PRIVATE_DIFFUSION),
     *(
         group << 16 | _BLOCK << 8 | element
@@ -41,6 +43,23 @@ _TAGS = [
         for element in elements
     ),
 ]
+_PLAIN_TAGS = frozenset(_TAGS)
+
+
+def plain_header(path: Path) -> SliceHeader | None:
+    """Return the header of a classic image in a plain file, or ``None`` where it takes pydicom.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        What `read_slice_headers` would give.
+    """
+    elements = read_plain(path, _PLAIN_TAGS)
+    if elements is None:
+        return None
+    header = slice_header(elements)
+    return None if header.sop_class in ENHANCED_CLASSES else header
 
 
 def read_slice_headers(path: Path, *, bare: bool = False) -> list[SliceHeader]:
@@ -56,13 +75,17 @@ def read_slice_headers(path: Path, *, bare: bool = False) -> list[SliceHeader]:
     Raises:
         RefusedSeries: The file cannot be parsed.
     """
+    # Here, because they take pydicom, and an archive of plain files needs it never.
+    from medcl.io.dicom.enhanced import frame_headers
+    from medcl.io.dicom.file import read_elements
+
     header = slice_header(read_elements(path, tags=_TAGS, bare=bare), is_bare=bare)
     if header.sop_class not in ENHANCED_CLASSES or not header.is_whole:
         return [header]
     return frame_headers(read_elements(path, tags=None, bare=bare).dataset, header)
 
 
-def slice_header(elements: Elements, *, is_bare: bool = False) -> SliceHeader:
+def slice_header(elements: "Elements | PlainElements", *, is_bare: bool = False) -> SliceHeader:
     """Return the header held by parsed elements.
 
     Args:
@@ -73,6 +96,7 @@ def slice_header(elements: Elements, *, is_bare: bool = False) -> SliceHeader:
         The header; of an Enhanced object what all of its frames share.
 
     Example:
+        >>> from medcl.io.dicom.file import Elements
         >>> from pydicom.dataset import FileDataset
         >>> dataset = FileDataset("", {})
         >>> dataset.Rows, dataset.PixelSpacing = 512, [0.5, 0.5]
@@ -80,53 +104,60 @@ def slice_header(elements: Elements, *, is_bare: bool = False) -> SliceHeader:
         >>> header.rows, header.columns, header.pixel_spacing_mm
         (512, 0, (0.5, 0.5))
     """
-    dataset = elements.dataset
+    if isinstance(elements, PlainElements):
+        return _header(elements, elements, is_bare=is_bare)
     with quiet():
-        meta = getattr(dataset, "file_meta", Dataset())
-        bits_stored = _count(dataset, "BitsStored", 0)
-        return SliceHeader(
-            patient_id=text(dataset, "PatientID"),
-            issuer=text(dataset, "IssuerOfPatientID"),
-            study_uid=text(dataset, "StudyInstanceUID"),
-            series_uid=text(dataset, "SeriesInstanceUID"),
-            instance_uid=text(dataset, "SOPInstanceUID"),
-            frame_of_reference=text(dataset, "FrameOfReferenceUID"),
-            sop_class=text(dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"),
-            syntax=text(meta, "TransferSyntaxUID"),
-            modality=text(dataset, "Modality").upper(),
-            image_type=words(dataset, "ImageType"),
-            kernel=text(dataset, "ConvolutionKernel"),
-            photometric=text(dataset, "PhotometricInterpretation").upper(),
-            num_samples=_count(dataset, "SamplesPerPixel", 1),
-            num_frames=_count(dataset, "NumberOfFrames", 1),
-            frame=0,
-            rows=_count(dataset, "Rows", 0),
-            columns=_count(dataset, "Columns", 0),
-            bits_allocated=_count(dataset, "BitsAllocated", 0),
-            bits_stored=bits_stored,
-            high_bit=_count(dataset, "HighBit", bits_stored - 1),
-            is_signed=_count(dataset, "PixelRepresentation", 0) == 1,
-            position_mm=numbers(dataset, "ImagePositionPatient", 3),
-            orientation=numbers(dataset, "ImageOrientationPatient", 6),
-            pixel_spacing_mm=numbers(dataset, "PixelSpacing", 2),
-            slope=number(dataset, "RescaleSlope"),
-            intercept=number(dataset, "RescaleIntercept"),
-            rescale_type=text(dataset, "RescaleType").upper(),
-            units=text(dataset, "Units").upper(),
-            padding=number(dataset, "PixelPaddingValue"),
-            padding_limit=number(dataset, "PixelPaddingRangeLimit"),
-            is_burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
-            is_whole=elements.is_whole,
-            is_too_deep=elements.is_too_deep,
-            is_bare=is_bare,
-            pixels_at=elements.pixels_at,
-            pixel_bytes=elements.pixel_bytes,
-            soft=_soft_words(dataset),
-            content_time=_seconds(text(dataset, "ContentTime") or text(dataset, "AcquisitionTime")),
-        )
+        return _header(elements, elements.dataset, is_bare=is_bare)
 
 
-def _soft_words(dataset: Dataset) -> tuple[str, ...]:
+def _header(
+    elements: "Elements | PlainElements", dataset: Readable, *, is_bare: bool
+) -> SliceHeader:
+    meta = meta_of(dataset)
+    bits_stored = _count(dataset, "BitsStored", 0)
+    return SliceHeader(
+        patient_id=text(dataset, "PatientID"),
+        issuer=text(dataset, "IssuerOfPatientID"),
+        study_uid=text(dataset, "StudyInstanceUID"),
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        instance_uid=text(dataset, "SOPInstanceUID"),
+        frame_of_reference=text(dataset, "FrameOfReferenceUID"),
+        sop_class=text(dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID"),
+        syntax=text(meta, "TransferSyntaxUID"),
+        modality=text(dataset, "Modality").upper(),
+        image_type=words(dataset, "ImageType"),
+        kernel=text(dataset, "ConvolutionKernel"),
+        photometric=text(dataset, "PhotometricInterpretation").upper(),
+        num_samples=_count(dataset, "SamplesPerPixel", 1),
+        num_frames=_count(dataset, "NumberOfFrames", 1),
+        frame=0,
+        rows=_count(dataset, "Rows", 0),
+        columns=_count(dataset, "Columns", 0),
+        bits_allocated=_count(dataset, "BitsAllocated", 0),
+        bits_stored=bits_stored,
+        high_bit=_count(dataset, "HighBit", bits_stored - 1),
+        is_signed=_count(dataset, "PixelRepresentation", 0) == 1,
+        position_mm=numbers(dataset, "ImagePositionPatient", 3),
+        orientation=numbers(dataset, "ImageOrientationPatient", 6),
+        pixel_spacing_mm=numbers(dataset, "PixelSpacing", 2),
+        slope=number(dataset, "RescaleSlope"),
+        intercept=number(dataset, "RescaleIntercept"),
+        rescale_type=text(dataset, "RescaleType").upper(),
+        units=text(dataset, "Units").upper(),
+        padding=number(dataset, "PixelPaddingValue"),
+        padding_limit=number(dataset, "PixelPaddingRangeLimit"),
+        is_burned_in=text(dataset, "BurnedInAnnotation").upper() == "YES",
+        is_whole=elements.is_whole,
+        is_too_deep=elements.is_too_deep,
+        is_bare=is_bare,
+        pixels_at=elements.pixels_at,
+        pixel_bytes=elements.pixel_bytes,
+        soft=_soft_words(dataset),
+        content_time=_seconds(text(dataset, "ContentTime") or text(dataset, "AcquisitionTime")),
+    )
+
+
+def _soft_words(dataset: Readable) -> tuple[str, ...]:
     temporal = text(dataset, "TemporalPositionIdentifier") or text(dataset, "TemporalPositionIndex")
     diffusion = text(dataset, "DiffusionBValue") + text(dataset, "DiffusionGradientOrientation")
     echo = text(dataset, "EchoNumbers") + " " + text(dataset, "EchoTime")
@@ -142,7 +173,7 @@ def _soft_words(dataset: Dataset) -> tuple[str, ...]:
     )
 
 
-def _private_diffusion(dataset: Dataset) -> str:
+def _private_diffusion(dataset: Readable) -> str:
     for (group, creator), elements in _PRIVATE_DIFFUSION.items():
         if text(dataset, group << 16 | _BLOCK) == creator:
             found = (text(dataset, group << 16 | _BLOCK << 8 | one) for one in elements)
@@ -160,6 +191,6 @@ def _seconds(time: str) -> float | None:
     return 3600.0 * hours + 60.0 * minutes + seconds
 
 
-def _count(elements: Dataset, keyword: str, absent: int) -> int:
+def _count(elements: Readable, keyword: str, absent: int) -> int:
     found = number(elements, keyword)
     return absent if found is None else int(found)

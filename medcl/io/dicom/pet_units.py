@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from medcl.io.dicom.file import read_elements
 from medcl.io.dicom.pet_facts import pet_facts
+from medcl.io.dicom.series_options import PetUnit
 from medcl.io.dicom.suv import suv_factors
 from medcl.io.kinds import file_kind
 from medcl.io.quiet import quiet
 from medcl.io.refusal import ReasonCode, RefusedSeries
-
-PetUnit = Literal["SUVbw", "Bq/ml"]
-"""Standardised uptake by body weight in g/ml, or activity concentration."""
 
 
 def to_unit(array: np.ndarray, paths: Sequence[Path], unit: PetUnit) -> np.ndarray:

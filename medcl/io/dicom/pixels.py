@@ -4,27 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import FileDataset
-from pydicom.encaps import get_frame
-from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import UID
 
-from medcl.io.dicom.codestream import codestream_of
-from medcl.io.dicom.file import read_whole, refusing
+from medcl.io.dicom.sign_bits import with_sign
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _PLAIN_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", _BIG_ENDIAN}
-_COMPRESSED = "1.2.840.10008.1.2.4."
-_DECODERS = {
-    **dict.fromkeys((_COMPRESSED + end for end in ("50", "57", "70", "90", "91")), "gdcm"),
-    **dict.fromkeys((_COMPRESSED + end for end in ("80", "81")), "pyjpegls"),
-    **dict.fromkeys((_COMPRESSED + end for end in ("201", "202", "203")), "pylibjpeg"),
-    "1.2.840.10008.1.2.5": "pylibjpeg",
-}
-"""One decoder per coding. Tried in turn, a second one would read what the first one found damaged,
-and which are there would depend on what else is installed."""
 
 
 def stored_planes(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
@@ -44,14 +31,25 @@ def stored_planes(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.nda
     """
     first = headers[0]
     _check_length(first)
-    if first.pixels_at and first.syntax in _PLAIN_SYNTAXES:
+    if has_plain_pixels(first):
         with refusing("The pixels"), path.open("rb") as file:
             for header in headers:
                 plane_bytes = header.rows * header.columns * header.bits_allocated // 8
                 file.seek(header.pixels_at + header.frame * plane_bytes)
                 yield _settled(_plain(file.read(plane_bytes), header), header)
     else:
-        yield from _decoded(path, headers)
+        # Here, because it takes pydicom, and plain pixels need it never.
+        from medcl.io.dicom.decoding import decoded_planes
+
+        decoded = decoded_planes(path, headers)
+        for header, plane in zip(headers, decoded, strict=True):
+            with refusing("The pixels"):
+                yield _settled(plane, header)
+
+
+def has_plain_pixels(header: SliceHeader) -> bool:
+    """Return whether the pixels of a plane stand in its file as they are."""
+    return header.pixels_at > 0 and header.syntax in _PLAIN_SYNTAXES
 
 
 def padding_mask(plane: np.ndarray, header: SliceHeader) -> np.ndarray | None:
@@ -111,6 +109,8 @@ def values_of(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
 
 def _whole_values(plane: np.ndarray, slope: int, intercept: int) -> np.ndarray | None:
     """Return ``plane * slope + intercept`` in int16 or int32, or ``None`` if neither holds it."""
+    if slope == 1 and intercept == 0 and plane.dtype == np.int16:
+        return plane
     ends = sorted(int(end) * slope + intercept for end in (plane.min(), plane.max()))
     for dtype in (np.int16, np.int32):
         limits = np.iinfo(dtype)
@@ -132,76 +132,6 @@ def _plain(content: bytes, header: SliceHeader) -> np.ndarray:
     )
 
 
-def _decoded(path: Path, headers: Sequence[SliceHeader]) -> Iterator[np.ndarray]:
-    """Yield planes that take a decoder.
-
-    Raises:
-        RefusedSeries: There are no pixels, or they cannot be decoded.
-    """
-    dataset = read_whole(path, bare=headers[0].is_bare)
-    with refusing("The pixels"):
-        if not dataset.get("PixelData"):
-            raise RefusedSeries(ReasonCode.PIXEL_TRUNCATED, "A slice without pixels.")
-        if not headers[0].syntax:
-            dataset.file_meta.TransferSyntaxUID = UID(_guessed_syntax(dataset))
-        syntax = str(dataset.file_meta.TransferSyntaxUID)
-        precisions = [_precision(dataset, syntax, header) for header in headers]
-        frames = [header.frame for header in headers]
-        decoded = iter_pixels(
-            dataset,
-            indices=None if headers[0].num_frames == 1 else frames,
-            raw=True,
-            decoding_plugin=_DECODERS.get(syntax, ""),
-            # Signs and unused bits are taken care of below, for plain and decoded pixels alike.
-            correct_unused_bits=False,
-            apply_j2k_sign_correction=False,
-            apply_jls_sign_correction=False,
-        )
-        for plane, precision, header in zip(decoded, precisions, headers, strict=True):
-            yield _settled(_with_sign(np.array(plane), precision), header)
-
-
-def _precision(dataset: FileDataset, syntax: str, header: SliceHeader) -> int:
-    """Return the bits of a compressed plane; 0 where its coding does not say.
-
-    Raises:
-        RefusedSeries: The compressed plane is of another size than the header says.
-    """
-    if not syntax.startswith(_COMPRESSED):
-        return 0
-    content = get_frame(
-        dataset.PixelData,
-        header.frame,
-        number_of_frames=header.num_frames,
-        extended_offsets=_extended_offsets(dataset),
-    )
-    found = codestream_of(content)
-    if found is None:
-        raise RefusedSeries(ReasonCode.DECODE_FAILED, "Compressed pixels without a head.")
-    if (found.rows, found.columns, found.num_samples) != (header.rows, header.columns, 1):
-        raise RefusedSeries(
-            ReasonCode.DECODE_FAILED,
-            f"Compressed pixels of {found.rows} x {found.columns} with {found.num_samples} samples "
-            f"under a header of {header.rows} x {header.columns}.",
-        )
-    return found.precision
-
-
-def _extended_offsets(dataset: FileDataset) -> tuple[bytes, bytes] | None:
-    offsets, lengths = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
-    return (offsets, lengths) if offsets and lengths else None
-
-
-def _with_sign(plane: np.ndarray, precision: int) -> np.ndarray:
-    """Return integers whose bits above the precision are those of their sign.
-
-    JPEG-LS knows no sign, and in many JPEG 2000 files it is not that of the header: the bits are
-    right, but those above the precision are not.
-    """
-    unused = plane.dtype.itemsize * 8 - precision
-    return plane if not precision or unused <= 0 else np.asarray((plane << unused) >> unused)
-
-
 def _settled(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
     """Return a plane of the promised shape, without the bits that are not stored values.
 
@@ -217,7 +147,7 @@ def _settled(plane: np.ndarray, header: SliceHeader) -> np.ndarray:
             f"Pixels of shape {plane.shape} and type {plane.dtype} under a header of "
             f"{header.rows} x {header.columns}.",
         )
-    return _with_sign(plane, header.bits_stored)
+    return with_sign(plane, header.bits_stored)
 
 
 def _turned(plane: np.ndarray, bits_stored: int) -> np.ndarray:
@@ -238,14 +168,7 @@ def _check_length(header: SliceHeader) -> None:
         RefusedSeries: They are.
     """
     expected = header.rows * header.columns * header.bits_allocated * header.num_frames // 8
-    if header.pixels_at and header.syntax in _PLAIN_SYNTAXES and header.pixel_bytes < expected:
+    if has_plain_pixels(header) and header.pixel_bytes < expected:
         raise RefusedSeries(
             ReasonCode.PIXEL_TRUNCATED, f"{header.pixel_bytes} of {expected} bytes of pixels."
         )
-
-
-def _guessed_syntax(dataset: FileDataset) -> str:
-    implicit, little = dataset.original_encoding
-    if implicit:
-        return "1.2.840.10008.1.2"
-    return "1.2.840.10008.1.2.1" if little else _BIG_ENDIAN

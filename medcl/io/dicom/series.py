@@ -12,29 +12,13 @@ from medcl.io.dicom.checks import check_slice
 from medcl.io.dicom.deshear import deshear
 from medcl.io.dicom.geometry import Stack, stack_slices
 from medcl.io.dicom.header import read_slice_headers
-from medcl.io.dicom.pet_units import PetUnit, to_unit
 from medcl.io.dicom.pixels import padding_mask, stored_planes, values_of
+from medcl.io.dicom.series_options import SeriesOptions
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.kinds import file_kind
 from medcl.io.refusal import ReasonCode, RefusedSeries
 from medcl.io.values import settle
 from medcl.volume import Unit, Volume
-
-Tilt = Literal["refuse", "keep", "deshear"]
-"""What becomes of a series whose slices slide sideways."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeriesOptions:
-    """What a site decided about the reading of DICOM series.
-
-    Attributes:
-        tilt: ``keep`` gives a sheared affine, ``deshear`` resamples to a right-angled one.
-        pet_unit: What PET voxels shall be.
-    """
-
-    tilt: Tilt = "refuse"
-    pet_unit: PetUnit = "SUVbw"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -121,6 +105,9 @@ def read_planes(
     array, padded = _assembled(paths, headers, stack)
     units: dict[str, Unit] = {"CT": "HU", "MR": "a.u.", "PT": options.pet_unit}
     if modality == "PT":
+        # Here, because it takes pydicom.
+        from medcl.io.dicom.pet_units import to_unit
+
         array = to_unit(array, [paths[place] for place in stack.order], options.pet_unit)
     volume = Volume(
         array=array[np.newaxis],

@@ -5,7 +5,7 @@ for the pixels. Then what follows makes no sense, and this is the only place whe
 """
 
 import struct
-from io import BufferedIOBase
+from io import BufferedIOBase, FileIO
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
@@ -32,7 +32,7 @@ def header_bytes(vr: str | None) -> int:
 
 
 def is_sound_after(
-    stream: BufferedIOBase, end: int, size: int, encoding: tuple[bool | None, bool | None]
+    stream: BufferedIOBase | FileIO, end: int, size: int, encoding: tuple[bool | None, bool | None]
 ) -> bool:
     """Return whether a file ends after its pixels, or goes on as it may.
 
@@ -85,7 +85,7 @@ def _element(head: bytes, encoding: tuple[bool | None, bool | None]) -> tuple[in
     return tag, start, struct.unpack_from(order + code, head, place)[0]
 
 
-def _is_zero_to_end(stream: BufferedIOBase) -> bool:
+def _is_zero_to_end(stream: BufferedIOBase | FileIO) -> bool:
     while piece := stream.read(_PIECE_BYTES):
         if piece.count(0) != len(piece):
             return False

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from medcl.io.dicom.file import refusing
 from medcl.io.images.metaimage_header import read_metaimage_header
 from medcl.io.images.nrrd_header import read_nrrd_header
 from medcl.io.images.plain_volume import plain_volume, require_place
@@ -26,6 +25,7 @@ from medcl.io.inflate import plain_pieces, require_zeros
 from medcl.io.kinds import file_kind
 from medcl.io.lps import flip_world
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 from medcl.shapes import Affine
 from medcl.volume import Modality, Volume
 

@@ -9,38 +9,22 @@ References:
 """
 
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.lib import format as npy
 
-from medcl.io.dicom.file import refusing
 from medcl.io.dicom.geometry import MIN_SLICES
+from medcl.io.images.medmnist_names import SplitFacts
 from medcl.io.limits import MAX_FILE_BYTES
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 from medcl.io.values import narrowed
 from medcl.volume import Volume
 
 SPLITS = ("train", "val", "test")
-_KNOWN_SETS = ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
 _CHUNK_BYTES = 2**22
-
-
-@dataclass(frozen=True, slots=True)
-class SplitFacts:
-    """What one split of an archive holds.
-
-    Attributes:
-        split: ``train``, ``val`` or ``test``.
-        num_images: Volumes in it.
-        image_bytes: Size of one volume, bytes.
-    """
-
-    split: str
-    num_images: int
-    image_bytes: int
 
 
 def read_facts(path: Path) -> list[SplitFacts]:
@@ -93,19 +77,6 @@ def read_images(
             if table.shape[1] == 1 and table.dtype.kind in "iu":
                 labels = [int(label) for label in table[:, 0]]
         return [_volume(image) for image in images], labels
-
-
-def set_name(path: Path) -> str:
-    """Return the name of the label set: the MedMNIST set the file is named after, if it is one.
-
-    Example:
-        >>> set_name(Path("adrenalmnist3d_64.npz")), set_name(Path("john_doe.npz"))
-        ('adrenalmnist3d', 'medmnist')
-    """
-    for name in _KNOWN_SETS:
-        if path.name.lower().startswith(f"{name}mnist3d"):
-            return f"{name}mnist3d"
-    return "medmnist"
 
 
 def _volume(image: np.ndarray) -> Volume:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from medcl.io.dicom.file import refusing
 from medcl.io.images.nifti_header import HEADER_BYTES, NiftiHeader, parse_nifti_header
 from medcl.io.images.plain_volume import plain_volume
 from medcl.io.inflate import GZIP_MAGIC, plain_pieces, require_zeros
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 from medcl.volume import Modality, Volume
 
 _MAX_WHOLE_SCALE = 2**31

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset
 
-from medcl.io.dicom.file import refusing
 from medcl.io.dicom.values import text
 from medcl.io.labels.grid import LabelGrid
 from medcl.io.labels.object import LabelObject, Segment, check_classes, code_of, items, whole_number
 from medcl.io.labels.seg_frames import frames_of, places_of
 from medcl.io.labels.seg_pixels import Layout, layout_of, planes_of
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 
 _MAX_NUMBER = 2**16 - 1
 

@@ -17,12 +17,13 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from medcl.errors import InputError
-from medcl.io.dicom.file import read_elements, read_whole, refusing
+from medcl.io.dicom.file import read_elements, read_whole
 from medcl.io.dicom.values import number, text
 from medcl.io.kinds import file_kind
 from medcl.io.label_classes import SEGMENTATION_CLASSES, STRUCTURE_SET_CLASSES
 from medcl.io.limits import MAX_FILE_BYTES
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 
 MAX_ITEMS = 2_000_000
 """Most sequence items of one object; each becomes about a thousand bytes of Python objects."""

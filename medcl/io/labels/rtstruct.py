@@ -15,13 +15,13 @@ from pydicom.dataset import Dataset, FileDataset
 
 from medcl.errors import InputError
 from medcl.geometry.affine import spacing_mm, transform_points
-from medcl.io.dicom.file import refusing
 from medcl.io.dicom.values import text
 from medcl.io.labels.grid import LabelGrid
 from medcl.io.labels.object import LabelObject, Segment, check_classes, code_of, items, whole_number
 from medcl.io.labels.polygons import DECIMALS, fill
 from medcl.io.labels.rt_contours import Outline, closed_contours, is_closed
 from medcl.io.lps import flip_world
+from medcl.io.refusing import refusing
 from medcl.shapes import Vector3
 
 OFF_SLICE_FRACTION = 0.1

@@ -14,11 +14,11 @@ import numpy as np
 from pydicom.dataset import FileDataset
 from pydicom.pixels.utils import iter_pixels
 
-from medcl.io.dicom.file import refusing
 from medcl.io.dicom.values import number, text
 from medcl.io.labels.object import whole_number
 from medcl.io.limits import MAX_PLANE_PIXELS
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.refusing import refusing
 
 MAX_FRAMES = 500_000
 """Most frames of one segmentation: every segment may have one per slice."""
