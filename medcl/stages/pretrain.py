@@ -27,6 +27,7 @@ from medcl.store.store import Store
 from medcl.tracking.tracker import Tracker
 from medcl.tracking.training_runs import TrainingRun, log_training_run
 from medcl.training.cohort import Cohort
+from medcl.training.collapse import collapse_of
 from medcl.training.loop import PretrainResult, pretrain
 from medcl.training.progress import Progress
 
@@ -70,8 +71,9 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         inputs["lesions"] = store.label_digest(config.training.lesion_set)
     run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
     if (found := run_folder.finished()) is not None:
-        notes = ["This run is finished already; nothing was done."]
-        return _summary(run_folder.folder, cast("dict[str, Figure]", found), notes)
+        figures = cast("dict[str, Figure]", found)
+        notes = ["This run is finished already; nothing was done.", *_warnings(figures)]
+        return _summary(run_folder.folder, figures, notes)
     write(config, run_folder.folder / "settings.yaml")
     method = method_of(
         encoder=config.encoder,
@@ -107,7 +109,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         }
         _deliver(run_folder.folder, config, method, policy, preprocessing, result, rows)
         run_folder.finish(figures)
-    return _summary(run_folder.folder, figures)
+    return _summary(run_folder.folder, figures, _warnings(figures))
 
 
 def deciding(config: PretrainConfig) -> dict[str, object]:
@@ -142,7 +144,7 @@ def _deliver(
     card = (
         f"Pretrained contrastively for {result.steps} steps on {len(rows)} {rows[0].modality} "
         f"volumes of {patients} patients, views by policy `{policy.name}`, for task profile "
-        f"`{config.task}`. {used}"
+        f"`{config.task}`. {' '.join([used, *_warnings(_figures(result, rows))])}"
     )
     write_encoder(
         folder / ENCODER,
@@ -200,6 +202,13 @@ def _figures(result: PretrainResult, rows: Sequence[VolumeRow]) -> dict[str, Fig
         "wait_share": round(result.wait_share, 4),
         **measured,
     }
+
+
+def _warnings(figures: Mapping[str, Figure]) -> list[str]:
+    """Return what whoever takes the encoder up must know."""
+    measured = {name: value for name, value in figures.items() if isinstance(value, float)}
+    collapse = collapse_of(measured)
+    return [] if collapse is None else [collapse]
 
 
 def _summary(

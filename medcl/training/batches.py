@@ -1,11 +1,11 @@
 """Batches of views: drawn and read ahead, rendered where training runs."""
 
-import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
@@ -22,10 +22,6 @@ from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
 
 __all__ = ["NUM_GLOBAL_VIEWS", "Batch", "BatchReader"]
-
-_SWITCH_INTERVAL_S = 2e-4
-"""Each operation on a GPU gives up Python's lock; the thread that feeds the GPU would wait up to
-5 ms, the usual interval, to get it back from those that put batches together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -143,17 +139,14 @@ class BatchReader:
             reading,
             kind=self.kind,
             workers=self.workers,
+            volumes=self.sampler.volumes,
             example=self.sampler.batch(start)[self.rows],
             batches=self.prefetch_steps + 2,
         )
         joiner = ThreadPoolExecutor(self._joiners, thread_name_prefix="medcl-join")
-        interval_s = sys.getswitchinterval()
-        if self.device.type == "cuda":
-            sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
             yield self._in_order(readers, joiner, kept, start, stop)
         finally:
-            sys.setswitchinterval(interval_s)
             readers.close()
             joiner.shutdown(wait=True, cancel_futures=True)
             readers.release()
@@ -172,14 +165,17 @@ class BatchReader:
         stop: int,
     ) -> Iterator[Batch]:
         stream = _stream(self.device)
-        ahead: deque[Future[Batch]] = deque()
+        ahead: deque[Callable[[], Batch]] = deque()
         for step in range(start, stop):
             while len(ahead) <= self.prefetch_steps and step + len(ahead) < stop:
                 coming = step + len(ahead)
                 rows = self.sampler.batch(coming)[self.rows]
                 parts = readers.submit(rows, coming)
-                ahead.append(joiner.submit(self._batch, coming, rows, readers, parts, kept, stream))
-            yield ahead.popleft().result()
+                join = partial(self._batch, coming, rows, readers, parts, kept, stream)
+                # Tables alone are joined in a millisecond; another thread at it would keep
+                # Python's lock from this one, which feeds the device, for longer than that.
+                ahead.append(joiner.submit(join).result if kept is None else join)
+            yield ahead.popleft()()
 
     def _batch(
         self,

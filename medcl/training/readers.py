@@ -7,7 +7,7 @@ drawing, so that threads of one process read hardly faster than one of them.
 import logging
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 _ROOM = 1.3
 """Boxes are of many sizes; one in so many larger than those of the first batch is sent instead."""
 
+_TABLED_ROWS = 8
+"""Where no voxels are read, parts of this many rows: many small ones take longer to receive."""
+
 Part = tuple["Future[Portion]", int | None]
 """A portion to come, and the region of shared memory that its voxels may be left in."""
 
@@ -42,6 +45,7 @@ class Readers:
         *,
         kind: ReaderKind,
         workers: int,
+        volumes: Sequence[VolumeRow],
         example: Sequence[VolumeRow] | None = None,
         batches: int = 1,
     ) -> None:
@@ -51,6 +55,7 @@ class Readers:
             reading: What they do.
             kind: Threads, or processes that open the store for themselves.
             workers: How many.
+            volumes: All that may be asked for; processes are told the keys alone later on.
             example: Rows of a batch, from which the size of others is told, so that processes can
                 leave voxels in shared memory instead of sending them.
             batches: How many are read at once.
@@ -70,7 +75,7 @@ class Readers:
             workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(reading, memory),
+            initargs=(reading, {row.key: row for row in volumes}, memory),
         )
 
     def submit(self, rows: Sequence[VolumeRow], step: int) -> list[Part]:
@@ -81,7 +86,8 @@ class Readers:
         parts: list[Part] = []
         for some in self._shares(rows):
             region = None if self._regions is None else self._regions.take()
-            parts.append((self._pool.submit(_portion, some, step, region), region))
+            keys = [row.key for row in some]
+            parts.append((self._pool.submit(_portion, keys, step, region), region))
         return parts
 
     def batch(
@@ -123,6 +129,8 @@ class Readers:
 
     def _shares(self, rows: Sequence[VolumeRow]) -> list[Sequence[VolumeRow]]:
         count = min(self._workers, len(rows))
+        if self._reading.starts is not None:
+            count = min(count, -(-len(rows) // _TABLED_ROWS))
         ends = [len(rows) * number // count for number in range(count + 1)]
         return [rows[first:last] for first, last in pairwise(ends)]
 
@@ -139,24 +147,27 @@ class Readers:
             return None
 
 
-_readings: list[Reading] = []
+_readings: list[tuple[Reading, Mapping[str, VolumeRow]]] = []
 _memories: list[tuple[SharedMemory, int]] = []
 
 
-def _begin(reading: Reading, memory: tuple[str, int] | None) -> None:
+def _begin(
+    reading: Reading, volumes: Mapping[str, VolumeRow], memory: tuple[str, int] | None
+) -> None:
     """Prepare a reading process; the process that started it decides when to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     keep_freed_memory()
-    _readings[:] = [reading]
+    _readings[:] = [(reading, volumes)]
     if memory is not None:
         name, num_bytes = memory
         _memories[:] = [(SharedMemory(name), num_bytes)]
         touch(_memories[0][0])
 
 
-def _portion(rows: Sequence[VolumeRow], step: int, region: int | None) -> Portion:
-    portion = _readings[0].portion(rows, step)
+def _portion(keys: Sequence[str], step: int, region: int | None) -> Portion:
+    reading, volumes = _readings[0]
+    portion = reading.portion([volumes[key] for key in keys], step)
     if region is None:
         return portion
     memory, num_bytes = _memories[0]

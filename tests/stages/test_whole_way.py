@@ -12,6 +12,7 @@ from pydicom import dcmread
 from pydicom.misc import is_dicom
 
 from medcl.store.store import Store
+from medcl.training import collapse
 from tests.stages.small_site import PRETRAIN, STUDY, medcl, pretrain_and_study, small_site
 
 
@@ -114,6 +115,20 @@ def test_views_that_mirror_are_refused_before_a_step_is_taken(site, capsys):
     assert medcl("pretrain", settings, flip) == 3
     assert "SC001" in capsys.readouterr().err
     assert not (site.runs / "mirrored").exists()
+
+
+def test_views_too_small_for_the_encoder_are_refused_before_a_step_is_taken(site, capsys):
+    settings = site.settings("tiny", PRETRAIN)
+    assert medcl("pretrain", settings, "policy.grid.size_voxels=[32, 24, 4]") == 2
+    assert "policy.grid.size_voxels must suit the encoder" in capsys.readouterr().err
+    assert not (site.runs / "tiny" / "encoder").exists()
+
+
+def test_an_encoder_that_has_collapsed_says_so_wherever_it_goes(site, capsys, monkeypatch):
+    monkeypatch.setattr(collapse, "_LEAST_SPREAD", 10.0)
+    assert medcl("pretrain", site.settings("flat", PRETRAIN)) == 0
+    assert "The encoder has collapsed" in capsys.readouterr().out
+    assert "The encoder has collapsed" in (site.runs / "flat/encoder/model_card.md").read_text()
 
 
 def test_a_finished_run_is_found_and_other_settings_are_refused(site, last_line, capsys):

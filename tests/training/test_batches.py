@@ -220,7 +220,7 @@ def test_voxels_left_in_shared_memory_are_found_there_and_what_does_not_fit_is_s
 def test_processes_send_no_voxels(store, policy):
     reading = Reading(store=store, policy=policy, seed=3)
     rows = store.rows()[:4]
-    readers = Readers(reading, kind="processes", workers=2, example=rows, batches=1)
+    readers = Readers(reading, kind="processes", workers=2, volumes=rows, example=rows, batches=1)
     try:
         parts = readers.submit(rows, 0)
         assert all(len(part.result().spans) == 2 for part, _ in parts)

@@ -31,6 +31,10 @@ class Pose:
     linear: Linear
     warp: Warp | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how another process gets it: a batch has many, and dataclasses are slow at it."""
+        return Pose, (self.centre_mm, self.linear, self.warp)
+
     def view_to_world(self, grid: ViewGrid) -> Affine:
         """Return view voxel, as displaced → anatomical world point in mm, 4 x 4."""
         placed = affines.grid_affine(

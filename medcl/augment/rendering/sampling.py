@@ -14,6 +14,7 @@ from medcl.augment.rendering.slabs import trilinear_by_slabs
 from medcl.augment.rendering.strip import Strip, strip_of
 from medcl.augment.rendering.trilinear import HALF, coordinates, trilinear
 from medcl.augment.taps import RADII, smooth
+from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box
 from medcl.shapes import ViewMask, Views
 
@@ -88,7 +89,7 @@ def samplings(strip: Strip, *, device: torch.device) -> Samplings:
         Voxels, validity, layout, matrices, ends and shifts.
     """
     strip = _prefiltered(strip.to(device))
-    shifts = _shifts(strip.lattices, device)
+    shifts = _shifts(strip.warps, strip.view_shape, device)
     return strip.voxels, strip.valid, strip.layout, strip.matrix, strip.ends, shifts
 
 
@@ -136,18 +137,15 @@ def _prefiltered(strip: Strip) -> Strip:
 
 
 def _shifts(
-    lattices: Sequence[Lattice], device: torch.device
+    warps: Sequence[Warp | None], shape: tuple[int, int, int], device: torch.device
 ) -> Float[torch.Tensor, "B 3 X Y Z"] | None:
     """Return how far every view voxel is displaced, in view voxels; ``None`` if none is."""
-    if all(lattice.warp is None for lattice in lattices):
+    if all(warp is None for warp in warps):
         return None
-    shape = lattices[0].view_shape
     return torch.stack(
         [
-            torch.zeros(3, *shape, device=device)
-            if lattice.warp is None
-            else lattice.warp.on_grid(shape, device)
-            for lattice in lattices
+            torch.zeros(3, *shape, device=device) if warp is None else warp.on_grid(shape, device)
+            for warp in warps
         ]
     )
 
@@ -166,7 +164,7 @@ def _indices(
 def _places(lattice: Lattice, device: torch.device) -> list[torch.Tensor]:
     """Return the source coordinates of every view voxel, one array per source axis."""
     matrix = torch.from_numpy(lattice.matrix[None, :3]).to(device)
-    shifts = _shifts([lattice], device)
+    shifts = _shifts([lattice.warp], lattice.view_shape, device)
     places = []
     for axis in range(3):
         place = coordinates(matrix[:, axis], lattice.view_shape)[0]

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Int64, Shaped
 
 from medcl.augment.rendering.lattice import Lattice
+from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box
 
 Layout = Int[torch.Tensor, "B 8"]
@@ -29,7 +30,8 @@ class Strip:
     """What a batch of views is sampled from.
 
     Attributes:
-        lattices: Where each view lies in its source.
+        view_shape: Voxels of every view.
+        warps: What displaces the voxels of each view; ``None`` for a view without one.
         shapes: Of the boxes.
         matrix: View voxel → box voxel, float32.
         ends: First and last voxel of each whole source, seen from its box, float32.
@@ -43,7 +45,8 @@ class Strip:
         layout: Where each box is, on the device.
     """
 
-    lattices: tuple[Lattice, ...]
+    view_shape: tuple[int, int, int]
+    warps: tuple[Warp | None, ...]
     shapes: tuple[tuple[int, int, int], ...]
     matrix: Float[torch.Tensor, "B 3 4"]
     ends: Float[torch.Tensor, "B 2 3"]
@@ -64,14 +67,13 @@ class Strip:
         """Return how another process gets it: tables by value, voxels in shared memory."""
         tables = (self.matrix, self.ends, self.sigmas, self.layout)
         return _received, (
-            self.lattices,
+            self.view_shape,
+            self.warps,
             self.shapes,
             self.voxels,
             self.valid,
             self.channels,
-            self.where,
-            self.is_inside,
-            tuple(table.numpy() for table in tables),
+            (self.where, self.is_inside, *(table.numpy() for table in tables)),
         )
 
     def row(self, place: int) -> "Strip":
@@ -84,7 +86,7 @@ class Strip:
         where[:, :2] = 0
         return replace(
             self,
-            lattices=self.lattices[here],
+            warps=self.warps[here],
             shapes=self.shapes[here],
             matrix=self.matrix[here],
             ends=self.ends[here],
@@ -179,7 +181,8 @@ def _with_tables(
 ) -> Strip:
     dtype = _index_dtype(len(voxels))
     return Strip(
-        lattices=tuple(lattice for strip in strips for lattice in strip.lattices),
+        view_shape=strips[0].view_shape,
+        warps=tuple(warp for strip in strips for warp in strip.warps),
         shapes=tuple(shape for strip in strips for shape in strip.shapes),
         matrix=_concatenated([strip.matrix for strip in strips], torch.float32, pin=pin),
         ends=_concatenated([strip.ends for strip in strips], torch.float32, pin=pin),
@@ -194,18 +197,19 @@ def _with_tables(
 
 
 def _received(
-    lattices: tuple[Lattice, ...],
+    view_shape: tuple[int, int, int],
+    warps: tuple[Warp | None, ...],
     shapes: tuple[tuple[int, int, int], ...],
     voxels: torch.Tensor,
     valid: torch.Tensor | None,
     channels: int,
-    where: np.ndarray,
-    is_inside: np.ndarray,
     tables: tuple[np.ndarray, ...],
 ) -> Strip:
-    matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in tables)
+    where, is_inside, *others = tables
+    matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in others)
     return Strip(
-        lattices=lattices,
+        view_shape=view_shape,
+        warps=warps,
         shapes=shapes,
         matrix=matrix,
         ends=ends,
@@ -307,7 +311,8 @@ def _of(
     ends = np.stack([-lower, last - lower], axis=1)
     where = np.array(rows, dtype=np.int64)
     return Strip(
-        lattices=tuple(lattices),
+        view_shape=lattices[0].view_shape,
+        warps=tuple(lattice.warp for lattice in lattices),
         shapes=tuple(box.shape for box in boxes),
         matrix=torch.from_numpy(matrices.astype(np.float32)),
         ends=torch.from_numpy(ends.astype(np.float32)),
