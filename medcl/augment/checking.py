@@ -1,6 +1,6 @@
 """Whether a policy is safe for a task: the check that stops a run before it begins."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -9,8 +9,9 @@ from medcl.augment.policy import Policy
 from medcl.augment.safety.composition import find_violations
 from medcl.augment.safety.data_facts import DataFacts, find_unknowns
 from medcl.augment.safety.local_views import find_local_violations
+from medcl.augment.safety.partners import find_partner_unknowns, find_partner_violations
 from medcl.augment.safety.tasks import TaskProfile
-from medcl.augment.safety.verdict import Verdict
+from medcl.augment.safety.verdict import Unknown, Verdict
 from medcl.errors import PolicyError
 
 Accepted = Mapping[Flag, str]
@@ -30,7 +31,7 @@ def check_policy(
 
     Both a single view and the difference between two views are checked, because a contrastive loss
     teaches the encoder to ignore whatever differs; of local views, the difference from the global
-    ones that they are matched with.
+    ones that they are matched with; of partners, the difference between two series of a patient.
 
     Args:
         policy: The policy.
@@ -74,11 +75,25 @@ def check_policy(
     unknowns = find_unknowns(
         facts or DataFacts(), modality=policy.modality, transforms=policy.named, task=task
     )
+    if policy.partner is not None:
+        partner, modality = policy.partner, policy.modality
+        violations += find_partner_violations(partner, modality=modality, task=task)
+        unknowns = _merged(unknowns, find_partner_unknowns(partner, modality=modality, task=task))
     return Verdict(
         task,
         tuple(violations),
         tuple(replace(each, justification=accepted.get(each.flag)) for each in unknowns),
     )
+
+
+def _merged(first: Sequence[Unknown], second: Sequence[Unknown]) -> list[Unknown]:
+    """Return one unknown per flag, with every reason for it, in the order of `Flag`."""
+    every = [*first, *second]
+    return [
+        Unknown(flag, ", and ".join(reasons))
+        for flag in Flag
+        if (reasons := [each.reason for each in every if each.flag is flag])
+    ]
 
 
 def require_safe(

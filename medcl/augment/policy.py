@@ -9,11 +9,13 @@ from typing import Any, Literal, cast, get_args
 from medcl.augment.contract import CONTRACT_VERSION, PolicyModality
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, Normalisation, PercentileWindow
+from medcl.augment.partner import OtherSeries
 from medcl.augment.policy_text import (
     all_floats,
     grid_of,
     local_of,
     made_part,
+    partner_of,
     plain_local,
     plain_part,
 )
@@ -39,6 +41,7 @@ class Policy:
             those of intensity act before the window.
         region: A body lies still within 15 degrees, a head within 30.
         local: Small views inside of the others, or ``None``.
+        partner: When the second view is of another series of the patient; ``None`` for never.
 
     Example:
         >>> from medcl.augment.transforms.rotation import Rotation
@@ -62,9 +65,13 @@ class Policy:
     transforms: tuple[Transform, ...]
     region: Literal["body", "head"] = "body"
     local: LocalViews | None = None
+    partner: OtherSeries | None = None
 
     def __post_init__(self) -> None:
         """Refuse a modality or region that does not exist, a second crop or displacement.
+
+        A partner, too, whose place nothing binds to that of the first view, or that would have to
+        show the same lesions.
 
         Raises:
             ValueError: As said.
@@ -80,11 +87,17 @@ class Policy:
             raise ValueError("A policy has one displacement at most: its bound is of one field.")
         if self.local is not None:
             _require_room(self.local.grid, self.grid, bent)
+        if self.partner is not None:
+            _require_place(self.transforms)
 
     @property
     def hash(self) -> str:
         """SHA-256 over the canonical JSON and the contract version, 64 hexadecimal digits."""
-        content = {"contract_version": CONTRACT_VERSION, "policy": all_floats(self.to_json())}
+        plain = self.to_json()
+        if self.partner is None:
+            # So that a run that began before there were partners goes on with the same policy.
+            del plain["partner"]
+        content = {"contract_version": CONTRACT_VERSION, "policy": all_floats(plain)}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -124,6 +137,7 @@ class Policy:
             "window": plain_part(self.window),
             "transforms": [plain_part(transform) for transform in self.transforms],
             "local": None if self.local is None else plain_local(self.local),
+            "partner": None if self.partner is None else plain_part(self.partner),
         }
 
     @classmethod
@@ -133,7 +147,8 @@ class Policy:
         Raises:
             ConfigError: A key or value is not as `to_json` writes it.
         """
-        allowed = {"name", "modality", "region", "grid", "window", "transforms", "local"}
+        parts = {"grid", "window", "transforms", "local", "partner"}
+        allowed = {"name", "modality", "region", *parts}
         if unknown := sorted(set(content) - allowed):
             raise ConfigError(f"A policy has no key {', '.join(unknown)}.")
         try:
@@ -148,11 +163,31 @@ class Policy:
                     for part in content["transforms"]
                 ),
                 local=local_of(content.get("local")),
+                partner=partner_of(content.get("partner")),
             )
         except KeyError as error:
             raise ConfigError(f"A policy must have the key {error.args[0]}.") from None
         except (TypeError, ValueError) as error:
             raise ConfigError(f"A policy is not as it must be: {error}") from error
+
+
+def _require_place(transforms: Sequence[Transform]) -> None:
+    """Refuse partners where the crop does not say which place both views must show.
+
+    Raises:
+        ValueError: It does not, or it minds lesions, which another series may not show.
+    """
+    crops = [each for each in transforms if isinstance(each, Crop)]
+    if not any(crop.min_overlap > 0 for crop in crops):
+        raise ValueError(
+            "A partner needs a crop with min_overlap above 0: nothing else says that a view of "
+            "another series shows the same place."
+        )
+    if any(crop.lesions != "ignore" for crop in crops):
+        raise ValueError(
+            "A partner and a crop that minds lesions do not go together: whether another series "
+            "shows the same lesion is not known. Leave one of them out."
+        )
 
 
 def _require_room(local: ViewGrid, around: ViewGrid, bent: Sequence[Displacement]) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import Normalisation
+from medcl.augment.partner import OtherSeries
 from medcl.augment.transforms.catalogue import Transform
 from medcl.errors import ConfigError
 
 
-def plain_part(part: Transform | Normalisation) -> dict[str, object]:
-    """Return kind and fields of a transform or a window."""
+def plain_part(part: Transform | Normalisation | OtherSeries) -> dict[str, object]:
+    """Return kind and fields of a transform, a window or a partner."""
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     listed = {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
@@ -73,6 +74,21 @@ def local_of(content: Mapping[str, Any] | None) -> LocalViews | None:
     return LocalViews(
         count=content["count"], size_voxels=grid.size_voxels, spacing_mm=grid.spacing_mm
     )
+
+
+def partner_of(content: Mapping[str, Any] | None) -> OtherSeries | None:
+    """Return how partners are drawn from kind and probability; ``None`` of nothing.
+
+    Raises:
+        ConfigError: There is no such kind, or another key.
+    """
+    if content is None:
+        return None
+    if (kind := content["kind"]) != OtherSeries.kind:
+        raise ConfigError(f"A partner is of the kind {OtherSeries.kind}, not {kind!r}.")
+    if unknown := sorted(set(content) - {"kind", "probability"}):
+        raise ConfigError(f"A partner has no key {', '.join(unknown)}.")
+    return OtherSeries(**{key: _floats(value) for key, value in content.items() if key != "kind"})
 
 
 def plain_local(local: LocalViews) -> dict[str, object]:

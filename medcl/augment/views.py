@@ -1,6 +1,6 @@
 """Views: parameters drawn first, as a pure function, then rendered batched on the device."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +37,10 @@ __all__ = [
     "render_labels",
     "view_affines",
 ]
+
+
+Others = Sequence[Sequence[Source]] | None
+"""Per source, volumes that may stand in for it in the second view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -94,12 +98,14 @@ def draw(
     step: int,
     view: int,
     corners: bool = False,
+    others: Others = None,
 ) -> Drawn:
     """Decide one view of every source.
 
     A pure function of seed, step, the volume's word, and view: the rest of the batch, the worker
     and the rank change nothing. View 0 lies anywhere; views 1, 2, … keep the overlap with view 0
-    that the policy's crop asks for.
+    that the policy's crop asks for. Where the policy has partners, view 1 may be of one of the
+    other volumes instead; `Drawn.sources` has the volume that each view is of.
 
     Args:
         policy: What may be drawn.
@@ -108,16 +114,18 @@ def draw(
         step: Training step, 0 or more.
         view: Which view of the volume, 0 or more.
         corners: Draw only the ends of every range, as an audit does.
+        others: Per source, other volumes of the same patient, frame of reference and kind, in an
+            order that is the same everywhere; nobody has any by default.
 
     Returns:
         The views, decided.
     """
     drawn = [
-        draw_global(policy, source, Address(seed, step, source.word, view, corners))
-        for source in sources
+        draw_global(policy, source, Address(seed, step, source.word, view, corners), beside)
+        for source, beside in _beside(sources, others)
     ]
     seeds = tuple(derive_seed(seed, step, source.word, view, "noise") >> 1 for source in sources)
-    return _drawn(policy, policy.grid, sources, drawn, seeds)
+    return _drawn(policy, policy.grid, drawn, seeds)
 
 
 def draw_locals(
@@ -128,6 +136,7 @@ def draw_locals(
     step: int,
     number: int,
     corners: bool = False,
+    others: Others = None,
 ) -> Drawn:
     """Decide one local view of every source, inside of one of its two global views.
 
@@ -138,6 +147,7 @@ def draw_locals(
         step: Training step, 0 or more.
         number: Which local view, 0 or more; even ones lie in global view 0, odd ones in 1.
         corners: Draw only the ends of every range, as an audit does.
+        others: As of `draw`; a local view is of the volume of the global one that it lies in.
 
     Returns:
         The views, decided; a pure function as `draw` is.
@@ -148,26 +158,30 @@ def draw_locals(
     if policy.local is None:
         raise ValueError(f"The policy {policy.name} must have local views; it has none.")
     drawn = []
-    for source in sources:
+    for source, beside in _beside(sources, others):
         around = Address(seed, step, source.word, number % 2, corners)
-        outer, _ = draw_global(policy, source, around)
-        drawn.append(draw_local(policy, source, replace(around, view=-1 - number), outer=outer))
+        its, outer, _ = draw_global(policy, source, around, beside)
+        address = replace(around, view=-1 - number)
+        drawn.append((its, *draw_local(policy, its, address, outer=outer)))
     seeds = tuple(
         derive_seed(seed, step, source.word, -1 - number, "noise") >> 1 for source in sources
     )
-    return _drawn(policy, policy.local.grid, sources, drawn, seeds)
+    return _drawn(policy, policy.local.grid, drawn, seeds)
+
+
+def _beside(sources: Sequence[Source], others: Others) -> Iterator[tuple[Source, Sequence[Source]]]:
+    return zip(sources, [()] * len(sources) if others is None else others, strict=True)
 
 
 def _drawn(
     policy: Policy,
     grid: ViewGrid,
-    sources: Sequence[Source],
-    drawn: Sequence[tuple[Pose, Mapping[str, Parameters]]],
+    drawn: Sequence[tuple[Source, Pose, Mapping[str, Parameters]]],
     seeds: tuple[int, ...],
 ) -> Drawn:
     return Drawn(
-        sources=tuple(sources),
-        poses=tuple(pose for pose, _ in drawn),
+        sources=tuple(source for source, _, _ in drawn),
+        poses=tuple(pose for _, pose, _ in drawn),
         grid=grid,
         modality=policy.modality,
         window=policy.window,
@@ -176,7 +190,7 @@ def _drawn(
             for name, transform in policy.named.items()
             if isinstance(transform, IntensityTransform)
         },
-        parameters=tuple(parameters for _, parameters in drawn),
+        parameters=tuple(parameters for _, _, parameters in drawn),
         seeds=seeds,
     )
 

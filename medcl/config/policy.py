@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, model_validator
 
-from medcl.config.section import Name, Section, SizeVoxels, SpacingMm
+from medcl.config.section import Fraction, Name, Section, SizeVoxels, SpacingMm
 from medcl.config.transforms import TransformConfig
 
 PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]
@@ -48,6 +48,19 @@ class LocalConfig(Section):
     """Voxels of a local view along x, y, z"""
     spacing_mm: SpacingMm
     """Voxel size along x, y, z in mm"""
+
+
+class PartnerConfig(Section):
+    """The second view from another series of the same patient, in the same frame of reference.
+
+    What two series of a patient do not have in common the encoder learns to ignore: texture,
+    contrast phase or sequence, uptake. A task that needs one of these refuses it.
+    """
+
+    kind: Literal["other_series"]
+    """Name of the partner: another volume of patient, frame, modality and unit"""
+    probability: Fraction = 0.5
+    """Part of the pairs for which one is looked for; where none shows the place, there is none"""
 
 
 class FixedWindowConfig(Section):
@@ -97,6 +110,8 @@ class PolicyConfig(Section):
     """What differs between views, in the order of application"""
     local: LocalConfig | None = None
     """Small views inside of the others; none by default"""
+    partner: PartnerConfig | None = None
+    """When the second view is of another series of the patient; never by default"""
 
     @model_validator(mode="after")
     def _one_crop(self) -> "PolicyConfig":

@@ -1,5 +1,6 @@
 """Batches of views: drawn and read ahead, rendered where training runs."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,13 @@ from medcl.methods.pairing import patient_ids
 from medcl.shapes import PatientIds, SmallViews, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
+from medcl.training.partners import Partners, partners_of
 from medcl.training.portions import NUM_GLOBAL_VIEWS, Portion, Reading
 from medcl.training.readers import Part, ReaderKind, Readers
 from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["NUM_GLOBAL_VIEWS", "Batch", "BatchReader"]
 
@@ -62,9 +66,7 @@ class Batch:
         rendered, _mask = views.render(
             self.content.drawn[view],
             self.content.strips[view],
-            lesions=None
-            if lesions is None
-            else [None if each is None else each[view] for each in lesions],
+            lesions=None if lesions is None else [each[view] for each in lesions],
             numbers=self.content.numbers[view],
             device=device,
             compiled=self.compiled,
@@ -134,6 +136,7 @@ class BatchReader:
             lesion_set=self.lesion_set,
             lesions=self.lesions,
             starts=None if kept is None else kept.starts,
+            partners=self._partners(),
         )
         readers = Readers(
             reading,
@@ -150,6 +153,18 @@ class BatchReader:
             readers.close()
             joiner.shutdown(wait=True, cancel_futures=True)
             readers.release()
+
+    def _partners(self) -> Partners:
+        """Return who may stand beside whom: volumes of the cohort, so of nobody held out."""
+        if self.policy.partner is None:
+            return {}
+        found = partners_of(self.sampler.volumes)
+        if not found:
+            _log.warning(
+                "The policy has partners, but no two volumes of the cohort show one patient in "
+                "one frame of reference: both views of every pair are of one volume."
+            )
+        return found
 
     @property
     def _joiners(self) -> int:

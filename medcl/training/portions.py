@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import read_boxes, read_lesions, source_of
+from medcl.training.partners import Partners, by_volume
 from medcl.training.regions import Bytes
 from medcl.training.resident import Resident
 
@@ -28,8 +30,11 @@ Span = tuple[int, int, str]
 
 _ALIGNED = 64
 
-LesionMaps = list[list[np.ndarray] | None]
-"""Per row, where lesions are in each of its views; ``None`` if nobody marked them."""
+LesionMaps = list[list[np.ndarray | None]]
+"""Per row, where lesions are in each of its views; ``None`` in those of volumes without marks."""
+
+ViewRows = list[list[VolumeRow]]
+"""Per row of a batch, the volume of each of its views: its own, or a partner of the patient."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -105,6 +110,7 @@ class Reading:
         lesion_set: Set of label maps that marks lesions, for views that keep off them.
         lesions: By key of the volume, points of each of its lesions, where they are known.
         starts: By key, where volumes lie that need not be read, because the device has them all.
+        partners: By key, volumes that the second view may be of, see `partners_of`.
     """
 
     store: Store
@@ -113,17 +119,18 @@ class Reading:
     lesion_set: str | None = None
     lesions: Mapping[str, tuple[Lesion, ...]] = field(default_factory=dict)
     starts: Mapping[str, int] | None = None
+    partners: Partners = field(default_factory=dict)
 
     def portion(self, rows: Sequence[VolumeRow], step: int) -> Portion:
         """Return the views of some rows in one step, drawn and read."""
-        drawn = self._drawn(rows, step)
+        drawn, shown = self._drawn(rows, step)
         lattices = [each.lattices for each in drawn]
-        strips = self._strips(rows, lattices)
+        strips = self._strips(shown, lattices)
         lesions: LesionMaps | None = None
         if self.lesion_set is not None:
             lesions = [
-                read_lesions(self.store, self.lesion_set, row.key, wanted)
-                for row, wanted in zip(rows, _boxes(lattices), strict=True)
+                by_volume(volumes, wanted, partial(_marked, self.store, self.lesion_set))
+                for volumes, wanted in zip(shown, _boxes(lattices), strict=True)
             ]
         return Portion(
             drawn=drawn,
@@ -134,42 +141,64 @@ class Reading:
 
     def num_bytes(self, rows: Sequence[VolumeRow], step: int) -> int:
         """Return what the voxels of a portion take, without reading any."""
-        lattices = [each.lattices for each in self._drawn(rows, step)]
+        drawn, shown = self._drawn(rows, step)
+        lattices = [each.lattices for each in drawn]
         total = 0
-        for row, boxes in zip(rows, _boxes(lattices), strict=True):
-            is_whole = row.dtype == "int16" and row.coding.is_identity
-            each = row.num_channels * (2 if is_whole else 4)
-            total += each * sum(box.num_voxels for box in boxes) + _ALIGNED * len(boxes)
+        for volumes, boxes in zip(shown, _boxes(lattices), strict=True):
+            for row, box in zip(volumes, boxes, strict=True):
+                is_whole = row.dtype == "int16" and row.coding.is_identity
+                each = row.num_channels * (2 if is_whole else 4)
+                total += each * box.num_voxels + _ALIGNED
         return total
 
-    def _strips(
-        self, rows: Sequence[VolumeRow], lattices: Sequence[Sequence[Lattice]]
-    ) -> tuple[Strip, ...]:
+    def _strips(self, shown: ViewRows, lattices: Sequence[Sequence[Lattice]]) -> tuple[Strip, ...]:
         if self.starts is not None:
-            places = [(self.starts[row.key], row.shape) for row in rows]
-            channels = rows[0].num_channels
-            return tuple(strip_within(each, places, channels=channels) for each in lattices)
+            starts, channels = self.starts, shown[0][0].num_channels
+            return tuple(
+                strip_within(
+                    each, [(starts[row.key], row.shape) for row in volumes], channels=channels
+                )
+                for volumes, each in zip(zip(*shown, strict=True), lattices, strict=True)
+            )
         contents = [
-            read_boxes(self.store, row.key, wanted)
-            for row, wanted in zip(rows, _boxes(lattices), strict=True)
+            by_volume(volumes, wanted, partial(read_boxes, self.store))
+            for volumes, wanted in zip(shown, _boxes(lattices), strict=True)
         ]
         return tuple(
             strip_of(each, *zip(*(row[view] for row in contents), strict=True))
             for view, each in enumerate(lattices)
         )
 
-    def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[Drawn, ...]:
+    def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[tuple[Drawn, ...], ViewRows]:
+        """Return the views of some rows, and the volume that each is of."""
         sources = [source_of(row, self.lesions) for row in rows]
+        beside = [self.partners.get(row.key, ()) for row in rows]
+        others = [[source_of(row, self.lesions) for row in each] for each in beside]
         drawn = [
-            views.draw(self.policy, sources, seed=self.seed, step=step, view=view)
+            views.draw(self.policy, sources, seed=self.seed, step=step, view=view, others=others)
             for view in range(NUM_GLOBAL_VIEWS)
         ]
         local = self.policy.local
         drawn += [
-            views.draw_locals(self.policy, sources, seed=self.seed, step=step, number=number)
+            views.draw_locals(
+                self.policy, sources, seed=self.seed, step=step, number=number, others=others
+            )
             for number in range(0 if local is None else local.count)
         ]
-        return tuple(drawn)
+        row_of = {
+            id(source): row
+            for own, row, theirs, partners in zip(sources, rows, others, beside, strict=True)
+            for source, row in [(own, row), *zip(theirs, partners, strict=True)]
+        }
+        taken = [[row_of[id(source)] for source in each.sources] for each in drawn]
+        return tuple(drawn), [list(volumes) for volumes in zip(*taken, strict=True)]
+
+
+def _marked(
+    store: Store, label_set: str, key: str, boxes: Sequence[Box]
+) -> Sequence[np.ndarray | None]:
+    known = read_lesions(store, label_set, key, boxes)
+    return [None] * len(boxes) if known is None else known
 
 
 def _boxes(lattices: Sequence[Sequence[Lattice]]) -> list[list[Box]]:

@@ -32,7 +32,7 @@ def pair(crop, source, step, *, corners=False, transforms=MOVES[:2]):
         transforms=(crop, *transforms),
     )
     return [
-        draw_global(policy, source, Address(7, step, source.word, view, corners))[0]
+        draw_global(policy, source, Address(7, step, source.word, view, corners))[1]
         for view in (0, 1)
     ]
 

@@ -1,12 +1,13 @@
 """Drawing: what one view of one volume is, as a pure function of its address."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from medcl.augment.chance import Chance, CornerChance, RandomChance
 from medcl.augment.contract import Sharing
+from medcl.augment.drawing.elsewhere import draw_elsewhere, wished
 from medcl.augment.drawing.placing import Place, draw_inside, draw_partner, draw_pose
 from medcl.augment.drawing.pose import Move, Pose, centre_pose, moved_pose
 from medcl.augment.drawing.source import Source
@@ -46,15 +47,16 @@ class Address:
 
 
 def draw_global(
-    policy: Policy, source: Source, address: Address
-) -> tuple[Pose, Mapping[str, Parameters]]:
-    """Return where a view looks, and what was drawn for each of its transforms.
+    policy: Policy, source: Source, address: Address, others: Sequence[Source] = ()
+) -> tuple[Source, Pose, Mapping[str, Parameters]]:
+    """Return the volume of a view, where it looks, and what was drawn for each of its transforms.
 
-    View 0 lies anywhere; views 1, 2, … keep with view 0 what the policy's crop asks for.
+    View 0 lies anywhere; views 1, 2, … keep with view 0 what the policy's crop asks for. View 1 may
+    be of one of the other volumes, where the policy has partners.
     """
     move, spatial = _draw_move(policy, policy.grid, address)
-    pose = _place(policy, source, address, move)
-    return pose, {**spatial, **_draw_values(policy, address)}
+    its, pose = _place(policy, source, address, move, others)
+    return its, pose, {**spatial, **_draw_values(policy, address)}
 
 
 def draw_local(
@@ -106,14 +108,29 @@ def _draw_values(policy: Policy, address: Address) -> dict[str, Parameters]:
     return parameters
 
 
-def _place(policy: Policy, source: Source, address: Address, move: Move) -> Pose:
+def _place(
+    policy: Policy, source: Source, address: Address, move: Move, others: Sequence[Source]
+) -> tuple[Source, Pose]:
+    """Return the volume of a view and its place there."""
     crops = [transform for transform in policy.transforms if isinstance(transform, Crop)]
     if not crops:
-        return moved_pose(centre_pose(source, policy.grid), source, policy.grid, move)
+        return source, moved_pose(centre_pose(source, policy.grid), source, policy.grid, move)
     place = Place(source, policy.grid, crops[0])
-    chance = address.chance("crop")
     if address.view == 0:
-        return draw_pose(chance, place, move)
-    first = replace(address, view=0)
-    pose = _place(policy, source, first, _draw_move(policy, policy.grid, first)[0])
-    return draw_partner(chance, place, move, first=pose)
+        return source, draw_pose(address.chance("crop"), place, move)
+    at_first = replace(address, view=0)
+    _, first = _place(policy, source, at_first, _draw_move(policy, policy.grid, at_first)[0], ())
+    for other in _wished(policy, address, others):
+        there = replace(place, source=other)
+        chance = address.chance("crop")
+        pose = draw_elsewhere(chance, there, move, first=first, shown=source)
+        if pose is not None:
+            return other, pose
+    return source, draw_partner(address.chance("crop"), place, move, first=first)
+
+
+def _wished(policy: Policy, address: Address, others: Sequence[Source]) -> list[Source]:
+    if policy.partner is None or address.view != 1 or not others:
+        return []
+    seed, step, word = address.seed, address.step, address.word
+    return wished(policy.partner, others, seed=seed, step=step, word=word)

@@ -17,7 +17,8 @@ from medcl.shapes import Points, Vector3
 
 _ATTEMPTS = 16
 _NEARER = 0.75  # each place that is tried lies nearer to a safe one than that before
-_SAFETY = 0.02  # the overlap is estimated on a lattice; this keeps the true one above the bound
+SAFETY = 0.02
+"""The overlap is estimated on a lattice; so much more keeps the true one above the bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +70,30 @@ def draw_partner(chance: Chance, place: Place, move: Move, *, first: Pose) -> Po
     Returns:
         The pose.
     """
-    bound = place.crop.min_overlap
-    reach = place.grid.extent_mm * (1 - bound)
+    poses = near_poses(chance, place, move, first=first)
+    return next((pose for pose in poses if fits(pose, first, place)), first)
+
+
+def near_poses(chance: Chance, place: Place, move: Move, *, first: Pose) -> Iterator[Pose]:
+    """Yield poses at random, each nearer to the first pose than the one before, then just there.
+
+    Args:
+        chance: Where numbers come from.
+        place: The volume, the grid, and the crop.
+        move: What the spatial transforms of the new view amount to.
+        first: The pose of the first view.
+
+    Yields:
+        Poses.
+    """
+    reach = place.grid.extent_mm * (1 - place.crop.min_overlap)
     for _ in range(_ATTEMPTS):
         free = _free(chance, place, move)
         step = np.clip(free.centre_mm - first.centre_mm, -reach, reach)
         near = Pose(first.centre_mm + step, move.linear, move.warp)
-        candidate = on_lattice(near, place.source, place.grid)
-        if _fits(candidate, first, place):
-            return candidate
+        yield on_lattice(near, place.source, place.grid)
         reach = reach * _NEARER
-    candidate = Pose(first.centre_mm, move.linear, move.warp)
-    return candidate if _fits(candidate, first, place) else first
+    yield Pose(first.centre_mm, move.linear, move.warp)
 
 
 def draw_inside(
@@ -201,12 +214,12 @@ def _cuts(pose: Pose, place: Place) -> int:
     return sum(0 < part < LESION_KEPT for part in shown) + int(wanted) * (len(shown) + 1)
 
 
-def _fits(candidate: Pose, first: Pose, place: Place) -> bool:
+def fits(candidate: Pose, first: Pose, place: Place) -> bool:
     """Return whether a pose shares with the first one what the crop asks for."""
     crop = place.crop
     if crop.min_overlap > 0:
         shared = overlap(first, candidate, place.grid)
-        if shared < min(crop.min_overlap + _SAFETY, 1.0):
+        if shared < min(crop.min_overlap + SAFETY, 1.0):
             return False
     if crop.min_body_fraction > 0:
         most = min(crop.min_body_fraction, body_fraction(first, place))

@@ -115,13 +115,25 @@ class _Which:
 
     def view(self, sources: Sequence[Source], view: int) -> Drawn:
         """Return a global view of every source."""
-        words = {"seed": self.seed, "step": self.step}
-        return draw(self.policy, sources, view=view, corners=self.corners, **words)
+        return draw(
+            self.policy,
+            sources,
+            seed=self.seed,
+            step=self.step,
+            view=view,
+            corners=self.corners,
+        )
 
     def local(self, sources: Sequence[Source], number: int) -> Drawn:
         """Return a local view of every source."""
-        words = {"seed": self.seed, "step": self.step}
-        return draw_locals(self.policy, sources, number=number, corners=self.corners, **words)
+        return draw_locals(
+            self.policy,
+            sources,
+            seed=self.seed,
+            step=self.step,
+            number=number,
+            corners=self.corners,
+        )
 
 
 _Seen = tuple[Observed, Mapping[str, float]]
