@@ -234,7 +234,9 @@ def _notes(content: dict[str, object]) -> list[str]:
     difficulty = cast("dict[str, str] | None", content["difficulty"])
     encoder = cast("dict[str, list[str]]", content.get("encoder", {}))
     few = "How hard the pairs are was not measured: that takes volumes of 4 patients or more."
-    return [difficulty["sentence"] if difficulty else few, *encoder.get("warnings", [])]
+    open_ends = cast("tuple[str, ...]", content["not_covered"])
+    said = [difficulty["sentence"] if difficulty else few, *encoder.get("warnings", [])]
+    return [*said, *open_ends]
 
 
 def _table(report: SafetyReport) -> Table:

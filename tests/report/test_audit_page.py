@@ -7,6 +7,8 @@ from html import unescape
 import pytest
 
 from medcl.augment.grid import LocalViews
+from medcl.augment.partner import OtherSeries
+from medcl.evaluation.audit.report import PARTNERS_NOT_COVERED
 from medcl.report.audit.page import Surroundings, audit_page
 from medcl.report.contact_sheet import sheet_png
 from medcl.report.sheet_rows import sheet_rows
@@ -235,3 +237,16 @@ def test_it_can_be_signed():
 
 def test_it_is_a_pure_function_of_its_content():
     assert page() == page()
+
+
+def test_partners_are_said_to_be_in_the_policy_and_not_in_the_figures():
+    paired = replace(STRICT, partner=OtherSeries(probability=0.25))
+    given = {"policy": paired, "task": "lateral", "not_covered": [PARTNERS_NOT_COVERED]}
+    text = words(page(**given))
+    assert "SAFE for this purpose, as declared; not all of it was measured." in text
+    assert PARTNERS_NOT_COVERED in text.split("Purpose")[0]
+    assert PARTNERS_NOT_COVERED in section(text, "What was measured")
+    assert PARTNERS_NOT_COVERED in section(text, "Limitations")
+    assert "For 25 % of the pairs the second view is of another series" in text
+    assert "bright stays bright changed by partner (SC015)" in text.split("Excluded")[1]
+    assert "Partners" not in words(page())

@@ -7,6 +7,12 @@ from medcl.evaluation.audit.controls import ControlResult
 from medcl.evaluation.audit.enclosure import Declared
 from medcl.evaluation.audit.findings import Finding
 
+PARTNERS_NOT_COVERED = (
+    "Partners were not measured: every pair here is of one volume, that of the pictures and of the "
+    "difficulty too, while in pretraining a second view may be of another series of the patient."
+)
+"""What an audit says of a policy with partners."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyReport:
@@ -29,6 +35,7 @@ class SafetyReport:
         control_results: What became of each control.
         declared: What each transform declares, beside what it was measured to do alone.
         local_left_out: Quantities that say nothing of local views, and why; none without any.
+        not_covered: What the policy does and no figure here is about, one sentence each.
     """
 
     policy_name: str
@@ -46,6 +53,7 @@ class SafetyReport:
     control_results: tuple[ControlResult, ...]
     declared: tuple[Declared, ...]
     local_left_out: Mapping[str, str] = field(default_factory=dict)
+    not_covered: tuple[str, ...] = ()
 
     @property
     def controls(self) -> Mapping[str, bool]:

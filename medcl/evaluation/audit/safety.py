@@ -14,7 +14,7 @@ from medcl.augment.views import Drawn, Source, draw, draw_locals
 from medcl.evaluation.audit.controls import ControlResult, run_controls, run_local_controls
 from medcl.evaluation.audit.enclosure import Declared, enclosures
 from medcl.evaluation.audit.findings import Finding, Measured, failure_rate_below, findings_of
-from medcl.evaluation.audit.report import SafetyReport
+from medcl.evaluation.audit.report import PARTNERS_NOT_COVERED, SafetyReport
 from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.measures.local_view import measure_local, measure_local_pair
 from medcl.evaluation.measures.observed import Observed, observe
@@ -87,6 +87,7 @@ def audit_views(
         num_corners=corners,
         num_local=0 if policy.local is None else policy.local.count,
         local_left_out={} if policy.local is None else LEFT_OUT,
+        not_covered=() if policy.partner is None else (PARTNERS_NOT_COVERED,),
         failure_rate_below=failure_rate_below(0, len(cases) * (draws + corners)),
         findings=tuple(findings),
         not_measured=tuple(name for name in wanted if name not in names),

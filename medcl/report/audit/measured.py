@@ -30,6 +30,7 @@ def measured(content: Content) -> str:
     whole = [each for each in content["findings"] if not each.get("is_local")]
     return (
         page.paragraphs([rule])
+        + page.paragraphs(content.get("not_covered", ()), kind="warning")
         + _tables(whole)
         + _local(content)
         + (f"<h3>Declared bounds against measured ones</h3>{declared}" if declared else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from medcl.augment.contract import Flag
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
@@ -9,6 +10,7 @@ from medcl.report import page
 from medcl.report.page import Mark
 from medcl.report.policy_words import (
     CHANGED,
+    FLAGS,
     KEPT,
     TASKS,
     TaskWords,
@@ -64,7 +66,7 @@ def changes(policy: Policy) -> str:
         if isinstance(window, FixedWindow)
         else "Values are seen relative to each volume's own 1st to 99th percentile."
     )
-    said = [seen, *_local_words(policy)]
+    said = [seen, *_local_words(policy), *_partner_words(policy)]
     if not words:
         return page.paragraphs(["Nothing: both views are the same.", *said])
     kept = "".join(
@@ -91,6 +93,20 @@ def _matrix(words: Sequence[TransformWords]) -> str:
 def _claim(claim: str) -> Mark:
     kinds = {KEPT: "pass", CHANGED: "fail"}
     return Mark(claim.removeprefix("within "), kinds.get(claim, "warn"))
+
+
+def _partner_words(policy: Policy) -> list[str]:
+    partner = policy.partner
+    if partner is None:
+        return []
+    claims = partner.contract()
+    lost = ", ".join(FLAGS[flag] for flag in Flag if claims[flag].bound is None)
+    return [
+        f"For {100 * partner.probability:g} % of the pairs the second view is of another series of "
+        f"the patient in the same frame of reference, where one shows the place: another kernel, "
+        f"thickness, phase or sequence. The encoder learns to ignore what such series do not have "
+        f"in common: {lost}. Whether both show the same lesion is not known."
+    ]
 
 
 def _local_words(policy: Policy) -> list[str]:

@@ -54,7 +54,7 @@ def limitations(content: Content, policy: Policy) -> list[str]:
     ]
     missing = [spoken(name) for name in content.get("not_measured", ()) if _has(policy, name)]
     listed = [f"Not measured, for want of what it takes: {', '.join(missing)}."] if missing else []
-    return said + listed
+    return [*said, *listed, *content.get("not_covered", ())]
 
 
 def _has(policy: Policy, name: str) -> bool:

@@ -31,6 +31,8 @@ def verdict(content: Content, declared: Verdict) -> str:
         kind, text = "fail", "NOT SAFE: a declared bound does not hold, so no check can rely on it."
     elif not content["is_safe"]:
         kind, text = "fail", "NOT SAFE for this purpose, as measured."
+    elif content.get("not_covered"):
+        kind, text = "pass", "SAFE for this purpose, as declared; not all of it was measured."
     else:
         kind, text = "pass", "SAFE for this purpose, as declared and as measured."
     details = [
@@ -51,6 +53,7 @@ def verdict(content: Content, declared: Verdict) -> str:
     details += [_breached(each) for each in breaches]
     warnings = [content["difficulty"]["sentence"]] if _is_hard_to_use(content) else []
     warnings += content["encoder"]["warnings"] if content.get("encoder") else []
+    warnings += content.get("not_covered", ())
     return (
         f'<p class="verdict {kind}">{page.escape(text)}</p>'
         + page.bullets(details)
