@@ -50,7 +50,7 @@ def segment(
     Returns:
         Class indices, shape of the volume.
     """
-    canvas = replace(policy, grid=covering_grid(row, policy.grid), transforms=())
+    canvas = replace(policy, grid=covering_grid(row, policy.grid), transforms=(), partner=None)
     drawn = views.plain(canvas, [source_of(row)])
     ((voxels, validity),) = read_boxes(store, row.key, views.boxes(drawn))
     given, _mask = views.render(drawn, [voxels], [validity], device=device)

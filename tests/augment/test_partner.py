@@ -215,6 +215,17 @@ def test_a_partner_that_ends_inside_of_the_place_does_not_stand_in(bench, series
     )
 
 
+def test_views_longer_than_their_volumes_do_not_drift_apart_either(bench, series):
+    """What two thin volumes show in common is no measure along the axis that they are thin on."""
+    first, _ = series
+    thin = [bench.source_of((70, 60, 6), first.affine, word) for word in ("one", "other")]
+    for step in range(24):
+        before = draw(ct(), thin[:1], seed=3, step=step, view=0)
+        after = second(ct(), *thin, step=step)
+        assert after.sources == (thin[1],)
+        assert overlap(before.poses[0], after.poses[0], GRID) >= 0.6
+
+
 def test_partners_are_as_frequent_as_said_and_depend_on_the_address_alone(bench, series):
     first, other = series
     policy = ct(partner=OtherSeries(probability=0.3))

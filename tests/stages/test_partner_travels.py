@@ -5,8 +5,9 @@ import json
 import pytest
 
 from medcl.errors import PolicyError
+from medcl.evaluation.audit.report import PARTNERS_NOT_COVERED
 from medcl.stages import encoders
-from tests.stages.small_site import PRETRAIN, medcl
+from tests.stages.small_site import AUDIT, PRETRAIN, medcl
 
 PARTNER = "policy.partner={kind: other_series, probability: 0.5}"
 
@@ -27,5 +28,11 @@ def test_partners_are_refused_by_name_before_a_run_and_by_a_later_task(site, cap
     capsys.readouterr()
 
 
-def test_an_audit_says_that_partners_were_not_measured(site, capsys):
-    pass
+def test_an_audit_says_on_screen_and_in_both_papers_that_partners_were_not_measured(site, capsys):
+    settings = site.settings("paired_audit", AUDIT)
+    assert medcl("audit", settings, PARTNER, "task=lateral") == 0
+    said = capsys.readouterr()
+    assert "Partners were not measured" in " ".join((said.out + said.err).split())
+    folder = site.runs / "paired_audit"
+    assert json.loads((folder / "audit.json").read_text())["not_covered"] == [PARTNERS_NOT_COVERED]
+    assert PARTNERS_NOT_COVERED in (folder / "audit.html").read_text()

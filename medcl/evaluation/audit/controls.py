@@ -84,7 +84,7 @@ def run_controls(
                 measured.add(scene.case.patient, measure_pair(still, view, (known, figures)))
         return measured
 
-    still_policy = replace(policy, transforms=())
+    still_policy = replace(policy, transforms=(), partner=None)
     return _results(
         controls_of(policy.modality), seen, still_policy, quantities_of(still_policy), prefix=""
     )
@@ -135,7 +135,7 @@ def run_local_controls(
         for each in local_controls_of(policy.modality)
         if each.must == "pass" or any(name.startswith(each.by) for name in measured)
     ]
-    still_policy = replace(policy, transforms=())
+    still_policy = replace(policy, transforms=(), partner=None)
     quantities = local_quantities_of(still_policy)
     return _results(proving, seen, still_policy, quantities, prefix=LOCAL)
 

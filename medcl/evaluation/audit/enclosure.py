@@ -91,12 +91,14 @@ def enclosures(
         One per transform and declared flag that can be measured.
     """
     places = tuple(each for each in policy.transforms if each.kind == "crop")
-    still = _departures(replace(policy, transforms=places), cases, anatomies, draws, 0, seed)
+    still = _departures(
+        replace(policy, transforms=places, partner=None), cases, anatomies, draws, 0, seed
+    )
     found = []
     for name, transform in policy.named.items():
         is_crop = transform.kind == "crop"
         transforms = (transform,) if is_crop else (*places, transform)
-        alone = replace(policy, transforms=transforms)
+        alone = replace(policy, transforms=transforms, partner=None)
         presumed = transform.presumed_noise() if isinstance(transform, HasPresumedNoise) else 0.0
         measured = _departures(alone, cases, anatomies, draws, corners, seed, presumed)
         contract = transform.contract(policy.modality)

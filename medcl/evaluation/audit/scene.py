@@ -118,7 +118,7 @@ def scene_of(
     fits = np.minimum(size, upper - lower - 2 * _ROOM_VOXELS).clip(1).tolist()
     along_x, along_y, along_z = spacing.tolist()
     grid = ViewGrid(size_voxels=(fits[0], fits[1], fits[2]), spacing_mm=(along_x, along_y, along_z))
-    plain_policy = replace(policy, grid=grid, local=None, transforms=())
+    plain_policy = replace(policy, grid=grid, local=None, transforms=(), partner=None)
     return Scene(
         plain_policy, part, anatomy_of(part, policy.modality, grid.spacing_mm, policy.window)
     )
