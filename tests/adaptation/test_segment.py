@@ -9,6 +9,8 @@ from medcl.adaptation import segment as segmenting
 from medcl.adaptation.segment import covering_grid, put_back, segment
 from medcl.augment import views
 from medcl.augment.grid import ViewGrid
+from medcl.augment.partner import OtherSeries
+from medcl.augment.transforms.crop import Crop
 from medcl.geometry import affine as affines
 from medcl.store.viewing import source_of
 
@@ -91,3 +93,15 @@ def test_windows_are_blended_not_tiled(oblique, policy, store, monkeypatch):
     segment(network, store=store, row=oblique, policy=policy, device=CPU)
     assert asked["roi_size"] == policy.grid.size_voxels
     assert asked["mode"] == "gaussian"
+
+
+def test_the_partners_of_a_policy_are_of_no_concern(oblique, policy, store):
+    network = lambda given: torch.cat([0.2 - given, given - 0.2], dim=1)  # noqa: E731
+    paired = replace(
+        policy, transforms=(Crop(min_overlap=0.5),), partner=OtherSeries(probability=1.0)
+    )
+    alone, same = (
+        segment(network, store=store, row=oblique, policy=each, device=CPU)
+        for each in (policy, paired)
+    )
+    assert np.array_equal(alone, same)
