@@ -1,6 +1,7 @@
 """The parts of an audit that take an encoder: how hard pairs are, and what one has learnt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from medcl.augment.checking import check_policy
 from medcl.augment.policy import Policy
@@ -53,7 +54,7 @@ def difficulty_of(
         in_channels=rows[0].num_channels,
         seed=config.seed,
     )
-    require_sizes(method.encoder, policy)
+    require_sizes(method.encoder, replace(policy, local=None))  # pairs are of global views
     steps = config.difficulty.steps
     with progress.task("Difficulty", total=max(steps, 1), unit="steps") as advance:
         marks = config.lesion_set

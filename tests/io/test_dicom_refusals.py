@@ -152,6 +152,15 @@ def test_a_short_file_is_refused(kept: float, write: Write, ct: Volume) -> None:
     assert refusal(paths).code == ReasonCode.PIXEL_TRUNCATED
 
 
+def test_a_file_in_which_an_element_stands_twice_is_refused(write: Write, ct: Volume) -> None:
+    paths = write(ct)
+    content = paths[2].read_bytes()
+    start = content.index(b"\x08\x00\x60\x00CS\x02\x00CT")  # Modality
+    end = start + 10
+    paths[2].write_bytes(content[:end] + content[start:end] + content[end:])
+    assert refusal(paths).code == ReasonCode.PIXEL_TRUNCATED
+
+
 def test_a_short_compressed_file_is_refused(test_data: Path, tmp_path: Path) -> None:
     paths = []
     for source in (test_data / "dicom" / "ct_jpeg2000").iterdir():

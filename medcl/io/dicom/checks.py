@@ -42,7 +42,7 @@ def _pixel_truncated(header: SliceHeader) -> str | None:
     known = {*_CLASSIC, *ENHANCED_CLASSES, ""}
     if header.is_whole or header.sop_class not in known or not header.modality:
         return None
-    return "The file is cut or damaged before the end of its pixels."
+    return "The file is cut or damaged before the end of its pixels, or an element stands twice."
 
 
 def _too_deep(header: SliceHeader) -> str | None:

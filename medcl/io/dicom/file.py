@@ -28,7 +28,8 @@ class Elements:
     Attributes:
         dataset: The elements, as far as they can be read, with the file meta information.
         is_whole: The file reaches to the end of its pixels, and what follows them is sound too:
-            where it is not, they may begin somewhere else than it seems.
+            where it is not, they may begin somewhere else than it seems. No element stands in it
+            twice: readers differ in which one they believe.
         is_too_deep: Its sequences are nested more deeply than is read.
         pixels_at: Place of the first byte of the pixels in the file; 0 where they are encapsulated,
             deflated or absent.
@@ -58,7 +59,12 @@ def read_elements(path: Path, *, tags: Sequence[int] | None, bare: bool = False)
     """
     found: list[tuple[str | None, int]] = []
 
+    seen: set[int] = set()
+    repeated: list[int] = []
+
     def reached_pixels(tag: int, vr: str | None, length: int) -> bool:
+        repeated.extend([tag] if tag in seen else [])
+        seen.add(tag)
         if not _FIRST_PIXEL_TAG <= tag <= _LAST_PIXEL_TAG:
             return False
         found.append((vr, length))
@@ -82,9 +88,13 @@ def read_elements(path: Path, *, tags: Sequence[int] | None, bare: bool = False)
             elements = read_partial(cast(BinaryIO, stream), _is_past_series, None, bare, kept)
         vr, length = found[0] if found else (None, 0)
         starts_at = stopped_at + header_bytes(vr)
-        is_whole = bool(found) and (
-            length == UNDEFINED_LENGTH
-            or is_sound_after(stream, starts_at + length, size, _encoding(elements))
+        is_whole = (
+            bool(found)
+            and not repeated
+            and (
+                length == UNDEFINED_LENGTH
+                or is_sound_after(stream, starts_at + length, size, _encoding(elements))
+            )
         )
     is_plain = is_whole and length != UNDEFINED_LENGTH and stream is file
     return Elements(
