@@ -104,7 +104,10 @@ class Store(StoreReading):
             PrivacyError: Its keys were made with another secret.
         """
         if not (folder / CATALOGUE).is_file():
-            raise InputError(f"There is no store here: the folder holds no {CATALOGUE}.")
+            raise InputError(
+                f"There is no store here: a store must hold {CATALOGUE}, and the folder that was "
+                "named holds none. `medcl ingest SOURCE --store STORE` makes one."
+            )
         store = cls(folder, may_add=key_fingerprint is not None, verify=verify, mmap=mmap)
         if key_fingerprint not in {None, store.key_fingerprint}:
             raise PrivacyError(

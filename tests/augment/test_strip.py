@@ -1,3 +1,5 @@
+from multiprocessing.reduction import ForkingPickler
+
 import numpy as np
 import pytest
 import torch
@@ -89,6 +91,17 @@ def test_rows_and_joined_strips_are_sampled_alike():
     assert torch.equal(torch.cat([row[1] for row in rows]), inside)
     assert torch.equal(again[0], values[[2, 0, 1]])
     assert torch.equal(again[1], inside[[2, 0, 1]])
+
+
+def test_a_view_that_leaves_its_volume_is_not_taken_for_measured_throughout():
+    inner, outer = lattice((12, 12, 12), offset=3.0), lattice((12, 12, 12), offset=-2.0)
+    for lattices, expected in (([inner], [True]), ([inner, outer], [True, False])):
+        strip = strip_of(lattices, boxes_of(lattices), [None] * len(lattices))
+        assert [strip.row(place).is_measured for place in range(len(lattices))] == expected
+        assert strip.is_measured == all(expected)
+        joined = Strip.joined([strip, strip], pin=False)
+        sent = ForkingPickler.loads(ForkingPickler.dumps(joined))
+        assert joined.is_measured == sent.is_measured == all(expected)
 
 
 def test_a_view_that_needs_a_blur_changes_no_other_view():

@@ -141,6 +141,12 @@ def everything(size: int, *, blur: bool = True) -> Policy:
     )
 
 
+def without(policy: Policy, *kinds: type[Transform]) -> Policy:
+    """Return a policy that lacks some transforms."""
+    kept = tuple(each for each in policy.transforms if not isinstance(each, kinds))
+    return replace(policy, transforms=kept)
+
+
 def batch_of(policy: Policy, size: Size, count: int) -> tuple[views.Drawn, Strip]:
     """Return drawn views and the boxes they need, from a few volumes in memory."""
     arrays = [body(number, size.volume) for number in range(min(4, count))]
@@ -187,6 +193,14 @@ class Bench:
     def kernel(self) -> Result:
         """Time sampling, gain, gamma, noise, normalisation and mask in one kernel, without host."""
         return self._kernel(everything(self.size.view, blur=False))
+
+    def kernel_without_noise(self) -> Result:
+        """Time `kernel` without its noise."""
+        return self._kernel(without(everything(self.size.view, blur=False), GaussianNoise))
+
+    def kernel_sampling(self) -> Result:
+        """Time `kernel` with sampling, gain and normalisation alone."""
+        return self._kernel(without(everything(self.size.view, blur=False), GaussianNoise, Gamma))
 
     def kernel_with_blur(self) -> Result:
         """Time the same with a blur in the middle: four kernels instead of one."""
@@ -543,6 +557,8 @@ SECTIONS = (
     "end_to_end",
     "agreement",
     "kernel",
+    "kernel_without_noise",
+    "kernel_sampling",
     "monai_on_cpu_workers",
     "monai_on_device",
     "recompiles",
