@@ -1,5 +1,6 @@
 """`medcl ingest`: archive folders → volume store."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -74,6 +75,16 @@ def ingest(
         typer.Option("--deface", help="What it is run on; headers do not always say what it is."),
     ] = "heads",
     workers: Annotated[int, typer.Option("--workers", min=1, help="Reading processes.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            min=1,
+            max=2,
+            help="Threads of a reading process: the second one compresses. By default 2 where this "
+            "machine has the cores.",
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Address of a Dask scheduler.")
     ] = None,
@@ -103,7 +114,12 @@ def ingest(
             _given(sources, "at least one SOURCE folder"),
             _given(store, "--store STORE"),
         )
-        limits = ChildLimits(memory_bytes=int(memory_gib * 2**30), cpu_s=cpu_s, wall_s=3 * cpu_s)
+        limits = ChildLimits(
+            memory_bytes=int(memory_gib * 2**30),
+            cpu_s=cpu_s,
+            wall_s=3 * cpu_s,
+            threads=threads or _spare_threads(workers, scheduler),
+        )
         if scheduler is None:
             # They take a second to load, and so does what follows.
             warm_up(limits, count=workers)
@@ -137,6 +153,11 @@ def ingest(
             progress=output.progress,
         )
         output.finish(summary)
+
+
+def _spare_threads(workers: int, scheduler: str | None) -> int:
+    """Return 2 where every reading process of this machine can have two cores."""
+    return 2 if scheduler is None and len(os.sched_getaffinity(0)) >= 2 * workers else 1
 
 
 def _given(value: T | None, what: str) -> T:

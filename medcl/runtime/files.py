@@ -31,15 +31,29 @@ def atomic_path(target: Path) -> Iterator[Path]:
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield beside
-        descriptor = os.open(beside, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        beside.replace(target)
+        put_in_place(beside, target)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def put_in_place(written: Path, target: Path, *, is_read_soon: bool = True) -> None:
+    """Move a file that was written whole to its place, so that a power cut leaves all or nothing.
+
+    Args:
+        written: The file; on the file system of ``target``.
+        target: Where it belongs; what stands there is replaced.
+        is_read_soon: Leave its content in the system's memory. A file that is not gives its pages
+            to the next one, so that writing much pushes nothing else out.
+    """
+    descriptor = os.open(written, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        if not is_read_soon:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+    written.replace(target)
     sync_folder(target.parent)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, Literal, NamedTuple, NoReturn
 
 from medcl.runtime.confinement import ChildDied, ChildLimits
 from medcl.runtime.pipes import (
@@ -33,8 +33,8 @@ Serve = Callable[[bytes], bytes | list[Content]]
 """Turns a request into an answer, whole or in pieces, in the child."""
 
 _LARGEST_REQUEST_BYTES = 2**31
-_RELEASED_BYTES = 2**28
-_STATM = Path("/proc/self/statm")
+_MOST_KEPT_BYTES = 2**30
+"""What a child may keep between two requests; one that keeps more is forked anew."""
 
 
 class NotPreparedError(Exception):
@@ -69,17 +69,17 @@ def run_guard(
         child = child or _Child(serve, limits)
         try:
             try:
-                answer_bytes = child.answer(request, answers)
+                child.answer(request, answers)
             except NotPreparedError:
                 child.end()
                 child, prepare = _prepared_child(serve, limits, prepare), None
-                answer_bytes = child.answer_prepared(request, answers)
+                child.answer_prepared(request, answers)
         except ChildDied as died:
             child.end()
             child = None
             send(answers, DIED, died.reason.encode("ascii"))
         else:
-            if answer_bytes > _RELEASED_BYTES:
+            if child.kept_bytes() > _MOST_KEPT_BYTES:
                 child.end()
                 child = None
     if child is not None:
@@ -111,15 +111,19 @@ class _Child:
         os.close(up_write)
         self._requests, self._answers = os.fdopen(down_write, "wb"), FileIO(widened(up_read))
 
-    def answer(self, request: bytes, answers: BinaryIO) -> int:
+    def kept_bytes(self) -> int:
+        """Return the memory that it holds beyond this process, bytes; 0 once it is gone."""
+        try:
+            return _memory_bytes(self._pid).resident - _memory_bytes("self").resident
+        except OSError:
+            return 0
+
+    def answer(self, request: bytes, answers: BinaryIO) -> None:
         """Pass the answer on, or say how the child ended.
 
         Args:
             request: For the child.
             answers: Pipe that takes its answer.
-
-        Returns:
-            Bytes of the answer.
 
         Raises:
             ChildDied: It did.
@@ -134,7 +138,7 @@ class _Child:
             kind, length = receive_head(self._answers, self._limits.answer_bytes)
             if kind == ANSWER:
                 pass_on(self._answers, answers, kind, length)
-                return length
+                return
             reason = self._answers.read(length + 1)[:-1]
         except TooLongError:
             raise ChildDied("an answer larger than it may be") from None
@@ -144,21 +148,18 @@ class _Child:
             raise NotPreparedError
         raise ChildDied((reason or b"").decode("ascii", "replace"))
 
-    def answer_prepared(self, request: bytes, answers: BinaryIO) -> int:
+    def answer_prepared(self, request: bytes, answers: BinaryIO) -> None:
         """Do as `answer`, of a child that lacks nothing any more.
 
         Args:
             request: For the child.
             answers: Pipe that takes its answer.
 
-        Returns:
-            Bytes of the answer.
-
         Raises:
             ChildDied: It says that it does.
         """
         try:
-            return self.answer(request, answers)
+            self.answer(request, answers)
         except NotPreparedError:
             raise ChildDied("the reading process was not prepared") from None
 
@@ -205,7 +206,19 @@ def _serve_forever(
         os._exit(1)
 
 
+class _Memory(NamedTuple):
+    """Address space and memory of a process, bytes."""
+
+    mapped: int
+    resident: int
+
+
+def _memory_bytes(process: int | Literal["self"]) -> _Memory:
+    mapped, resident = Path(f"/proc/{process}/statm").read_text().split()[:2]
+    return _Memory(int(mapped) * resource.getpagesize(), int(resident) * resource.getpagesize())
+
+
 def _limit_memory(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    present = int(_STATM.read_text().split()[0]) * resource.getpagesize()
+    present = _memory_bytes("self").mapped
     resource.setrlimit(resource.RLIMIT_AS, (present + memory_bytes, present + memory_bytes))

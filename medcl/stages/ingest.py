@@ -43,7 +43,7 @@ T = TypeVar("T")
 _WAITING_PER_WORKER = 2
 """Tasks handed out ahead: enough to keep workers busy, few enough to bound memory."""
 
-_FILES_PER_TASK = 64
+_FILES_PER_TASK = 256
 _REFUSALS_PER_WRITE = 500
 
 
@@ -232,10 +232,11 @@ def _settle(
                 else:
                     yield planned
 
-        for job, answer in hands.work(left(), lambda job: reading(job, hands.limits)):
-            for outcome in packed(answer, job):
-                _keep(outcome, store, tally)
-            advance(job.num_files, refused=tally.refused)
+        with store.inbox() as inbox:
+            for job, answer in hands.work(left(), lambda job: reading(job, hands.limits, inbox)):
+                for outcome in packed(answer, job, inbox):
+                    _keep(outcome, store, tally)
+                advance(job.num_files, refused=tally.refused)
     refusals.write()
 
 

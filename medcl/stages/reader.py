@@ -9,6 +9,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from medcl.io.quiet import quiet
 from medcl.runtime.guard import NotPreparedError, run_guard
 from medcl.runtime.pipes import Content
 from medcl.store.columns import cells_of
+from medcl.store.inbox import Inbox
 from medcl.store.packing import pack
 
 _READERS = (
@@ -56,23 +59,48 @@ def _answer(asked: dict[str, Any]) -> list[Content]:
     heads: list[dict[str, object]] = []
     buffers: list[Content] = []
     within = Path(asked["within"]) if "within" in asked else None
+    inbox = _inbox(asked)
     job = job_from_json(asked["read"])
     _require_loaded(_is_loaded() or is_plain(job))
     for outcome in read_job(job, within=within):
         if isinstance(outcome, Refused):
             heads.append({"code": outcome.code, "detail": outcome.detail})
             continue
-        ready = pack(outcome)
-        heads.append(
-            {
-                "row": cells_of(ready.row),
-                "voxels": len(ready.voxels),
-                "mask": None if ready.mask is None else len(ready.mask),
-                "label": None if ready.label is None else ready.label.value,
-            }
-        )
-        buffers += [ready.voxels] if ready.mask is None else [ready.voxels, ready.mask]
+        ready = pack(outcome, beside=_beside() if asked.get("threads", 1) > 1 else None)
+        label = None if ready.label is None else ready.label.value
+        head: dict[str, object] = {"row": cells_of(ready.row), "label": label}
+        head["parts"] = [
+            _left(content, inbox, buffers) for content in (ready.voxels, ready.mask) if content
+        ]
+        heads.append(head)
     return [json.dumps(heads).encode(), b"\n", *buffers]
+
+
+def _inbox(asked: dict[str, Any]) -> Inbox | None:
+    named = asked.get("inbox")
+    return None if named is None else Inbox(Path(named["folder"]), named["mode"])
+
+
+def _left(
+    content: Content | Path, inbox: Inbox | None, buffers: list[Content]
+) -> dict[str, object]:
+    """Leave a file in the inbox, or its bytes among those that are sent.
+
+    Returns:
+        How long it is, and its name in the inbox.
+    """
+    assert not isinstance(content, Path), "what was just packed is bytes"
+    name = None if inbox is None else inbox.leave(content)
+    if name is not None:
+        return {"bytes": len(content), "left": name}
+    buffers.append(content)
+    return {"bytes": len(content)}
+
+
+@cache
+def _beside() -> Executor:
+    """Return a thread of this process; made after it was forked, since threads are not."""
+    return ThreadPoolExecutor(1)
 
 
 def load() -> None:

@@ -26,6 +26,8 @@ from medcl.runtime.confinement import ChildDied, ChildLimits
 from medcl.runtime.private_folders import private_folder
 from medcl.stages.reader_processes import lent
 from medcl.store.columns import row_of
+from medcl.store.files import Content
+from medcl.store.inbox import Inbox
 from medcl.store.packing import Packed, checked_technical
 from medcl.store.rows import LabelRow
 
@@ -52,10 +54,21 @@ def inspection(paths: Sequence[Path], limits: ChildLimits) -> Task:
     return Task(json.dumps({"inspect": [str(path) for path in paths]}).encode(), limits)
 
 
-def reading(job: Job, limits: ChildLimits) -> Task:
-    """Return the request to read a job."""
-    request = json.dumps({"read": job_to_json(job)}).encode()
-    return Task(request, limits, is_private=job.defacing is not None)
+def reading(job: Job, limits: ChildLimits, inbox: Inbox | None = None) -> Task:
+    """Return the request to read a job.
+
+    Args:
+        job: What to read.
+        limits: What the reading process may use.
+        inbox: Where it leaves what it packed, if it finds that folder; else it sends the bytes.
+
+    Returns:
+        The request.
+    """
+    request: dict[str, object] = {"read": job_to_json(job), "threads": limits.threads}
+    if inbox is not None:
+        request["inbox"] = {"folder": str(inbox.folder), "mode": inbox.mode}
+    return Task(json.dumps(request).encode(), limits, is_private=job.defacing is not None)
 
 
 def run_task(task: Task) -> bytes:
@@ -92,15 +105,19 @@ def inspected(answer: bytes) -> list[FileFacts]:
     return [facts_from_json(text) for text in json.loads(answer)]
 
 
-def packed(answer: bytes, job: Job) -> list[Ready]:
+def packed(answer: bytes, job: Job, inbox: Inbox | None = None) -> list[Ready]:
     """Return what a reading process made of a job.
 
     Args:
         answer: Of `run_task`.
         job: What was asked; keys and counts are taken from it, whatever the answer says.
+        inbox: That was named with the job.
 
     Returns:
         One outcome per volume.
+
+    Raises:
+        InputError: What is said to be in the inbox is not there.
     """
     end = answer.index(b"\n")
     # Cut without copying: an answer is as large as what it holds.
@@ -110,16 +127,19 @@ def packed(answer: bytes, job: Job) -> list[Ready]:
         if "code" in found:
             outcomes.append(refused_job(job, ReasonCode(found["code"]), str(found["detail"])))
             continue
-        voxels, mask = buffers[: found["voxels"]], None
-        buffers = buffers[found["voxels"] :]
-        if found["mask"] is not None:
-            mask, buffers = buffers[: found["mask"]], buffers[found["mask"] :]
-        outcomes.append(_packed(found, voxels, mask, job, number))
+        contents: list[Content] = []
+        for part in found["parts"]:
+            if inbox is not None and "left" in part:
+                contents.append(inbox.found(part["left"], part["bytes"]))
+            else:
+                contents.append(buffers[: part["bytes"]])
+                buffers = buffers[part["bytes"] :]
+        outcomes.append(_packed(found, contents[0], (*contents[1:], None)[0], job, number))
     return outcomes
 
 
 def _packed(
-    found: dict[str, Any], voxels: memoryview, mask: memoryview | None, job: Job, number: int
+    found: dict[str, Any], voxels: Content, mask: Content | None, job: Job, number: int
 ) -> Packed:
     row, label = row_of(found["row"]), found["label"]
     return Packed(

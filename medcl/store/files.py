@@ -7,9 +7,13 @@ from typing import Literal
 
 from medcl.errors import CorruptionError
 from medcl.geometry.boxes import Box
-from medcl.runtime.files import write_bytes
+from medcl.runtime.files import put_in_place, write_bytes
 from medcl.store import frames
 from medcl.store.coding import Values
+from medcl.store.inbox import remove_inboxes
+
+Content = bytes | memoryview | Path
+"""Bytes, or the file of an inbox that holds them."""
 
 Verify = Literal["first", "always", "never"]
 """When a file is hashed before it is read: first time in this process, every time, or not."""
@@ -45,11 +49,19 @@ class StoreFiles:
         """Return the path of a volume's label map in a label set."""
         return self._folder / "label_maps" / name / key[:2] / (key + _VOXELS)
 
-    def write(self, path: Path, content: bytes | memoryview) -> None:
-        """Put a file in place, whole or not at all."""
+    def write(self, path: Path, content: Content) -> None:
+        """Put a file in place, whole or not at all.
+
+        Args:
+            path: One of this store's files.
+            content: What it shall hold, or a file of the store's inbox that holds it.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._trusted.discard(path)
-        write_bytes(path, content)
+        if isinstance(content, Path):
+            put_in_place(content, path, is_read_soon=False)
+        else:
+            write_bytes(path, content)
 
     def read_box(self, path: Path, sha256: str, box: Box | None) -> Values:
         """Return a box of a stored array, after its file was checked.
@@ -75,7 +87,8 @@ class StoreFiles:
             raise CorruptionError(_damaged(path)) from None
 
     def sweep(self, wanted: set[Path]) -> None:
-        """Remove half-written files and files without a row."""
+        """Remove half-written files, files without a row, and what waits in inboxes."""
+        remove_inboxes(self._folder)
         for path in list(self._all()):
             if path not in wanted:
                 path.unlink(missing_ok=True)

@@ -6,8 +6,12 @@ the one writer then only has to put bytes and a row in place.
 
 import hashlib
 import json
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields, replace
-from typing import get_args, get_type_hints
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, get_args, get_type_hints
 
 import numpy as np
 
@@ -16,12 +20,16 @@ from medcl.ingest.outcome import Accepted, Technical
 from medcl.shapes import VolumeArray
 from medcl.store.body import body_box
 from medcl.store.coding import LinearCoding, Values, exact_linear_coding
+from medcl.store.files import Content
 from medcl.store.frames import compress, compress_map
 from medcl.store.perceptual import perceptual_hash
 from medcl.store.quality import quality_of
 from medcl.store.rows import LabelRow, VolumeRow, require_key, require_mark, require_name
 from medcl.store.statistics import levels_of, statistics_of, without_padding
 from medcl.volume import Volume
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _LINE_BYTES = 64
 
@@ -42,17 +50,24 @@ class Packed:
     """
 
     row: VolumeRow
-    voxels: bytes | memoryview
-    mask: bytes | memoryview | None
+    voxels: Content
+    mask: Content | None
     label_set: str | None
     label: LabelRow | None
 
+    def discard(self) -> None:
+        """Remove the files of an inbox that no place was found for."""
+        for content in (self.voxels, self.mask):
+            if isinstance(content, Path):
+                content.unlink(missing_ok=True)
 
-def pack(accepted: Accepted) -> Packed:
+
+def pack(accepted: Accepted, *, beside: Executor | None = None) -> Packed:
     """Return a volume compressed, hashed and measured.
 
     Args:
         accepted: Outcome of ingest.
+        beside: Compresses, while this thread hashes and measures; ``None``: one after the other.
 
     Returns:
         What `medcl.store.store.Store.add_packed` takes; it can be sent between processes.
@@ -61,13 +76,19 @@ def pack(accepted: Accepted) -> Packed:
         InputError: A key, label or technical value is none that the store may hold.
     """
     check_keys(accepted)
-    volume = _settled(accepted.volume)
+    volume = _settled(accepted.volume, beside)
     codes, coding = _encode(volume.array)
-    voxels = compress(codes)
+    compressed = _begun(beside, _compressed, codes)
+    content_sha256 = content_hash(volume)
     mask = None if volume.validity is None else compress_map(volume.validity)
     levels = levels_of(codes, coding, volume.validity)
     seen = without_padding(levels) if volume.modality == "CT" else levels
     quality = quality_of(codes, coding, volume, levels)
+    body = body_box(codes, coding, volume, levels, hu_scale=quality.hu_scale)
+    fingerprint = perceptual_hash(
+        codes, coding, affine=volume.affine, validity=volume.validity, levels=seen
+    )
+    voxels, sha256 = compressed()
     row = VolumeRow(
         key=accepted.key,
         patient_key=accepted.patient_key,
@@ -81,15 +102,13 @@ def pack(accepted: Accepted) -> Packed:
         affine=np.array(volume.affine, dtype=np.float64),
         dtype=coding.dtype,
         coding=coding,
-        sha256=hashlib.sha256(voxels).hexdigest(),
+        sha256=sha256,
         mask_sha256=None if mask is None else hashlib.sha256(mask).hexdigest(),
-        content_sha256=content_hash(volume),
+        content_sha256=content_sha256,
         statistics=statistics_of(levels, is_ct=volume.modality == "CT"),
         quality=quality,
-        body=body_box(codes, coding, volume, levels, hu_scale=quality.hu_scale),
-        perceptual_hash=perceptual_hash(
-            codes, coding, affine=volume.affine, validity=volume.validity, levels=seen
-        ),
+        body=body,
+        perceptual_hash=fingerprint,
         technical=checked_technical(accepted.technical),
         num_files=int(accepted.num_files),
         fingerprint=accepted.fingerprint,
@@ -149,6 +168,16 @@ def content_hash(volume: Volume) -> str:
     return digest.hexdigest()
 
 
+def _begun(beside: Executor | None, work: Callable[[T], R], over: T) -> Callable[[], R]:
+    """Return what gives the result of work that was begun, or is done when it is asked for."""
+    return partial(work, over) if beside is None else beside.submit(work, over).result
+
+
+def _compressed(codes: Values) -> tuple[bytes, str]:
+    voxels = compress(codes)
+    return voxels, hashlib.sha256(voxels).hexdigest()
+
+
 def checked_technical(technical: Technical) -> Technical:
     """Return ``technical`` in plain Python types, each word from its closed list.
 
@@ -179,7 +208,7 @@ def _checked(name: str, value: object, hint: object) -> Cell:
     raise InputError(f"The technical field {name!r} must hold a value of its type or closed list.")
 
 
-def _settled(volume: Volume) -> Volume:
+def _settled(volume: Volume, beside: Executor | None = None) -> Volume:
     """Return the volume with contiguous arrays in this machine's byte order.
 
     Raises:
@@ -188,12 +217,12 @@ def _settled(volume: Volume) -> Volume:
     array, validity = volume.array, volume.validity
     if array.dtype.itemsize > 8:
         raise InputError(f"Voxels must be numbers of at most 64 bits, got {array.dtype}.")
-    plain = _contiguous(array.astype(array.dtype.newbyteorder("="), copy=False))
+    plain = _contiguous(array.astype(array.dtype.newbyteorder("="), copy=False), beside)
     known = None if validity is None else _contiguous(validity[np.newaxis])[0]
     return replace(volume, array=plain, validity=known)
 
 
-def _contiguous(array: VolumeArray) -> VolumeArray:
+def _contiguous(array: VolumeArray, beside: Executor | None = None) -> VolumeArray:
     """Return the same array with its last axis fastest in memory.
 
     Readers give the first axis fastest, as files have it. Turned around as a whole, memory would be
@@ -203,16 +232,25 @@ def _contiguous(array: VolumeArray) -> VolumeArray:
     """
     if array.flags.c_contiguous:
         return array
+    turned = np.empty(array.shape, array.dtype)
+    middle = array.shape[2] // 2
+    upper = _begun(beside, _turn, (array[:, :, middle:], turned[:, :, middle:]))
+    _turn((array[:, :, :middle], turned[:, :, :middle]))
+    upper()
+    return turned
+
+
+def _turn(pair: tuple[VolumeArray, VolumeArray]) -> None:
+    """Fill the second array with the first, whose memory runs the other way."""
+    array, turned = pair
     channels, width, height, depth = array.shape
     lines = -(-width * array.itemsize // _LINE_BYTES) | 1
     row = lines * _LINE_BYTES // array.itemsize
     plane = np.empty((depth, row), array.dtype)[:, :width]
-    turned = np.empty(array.shape, array.dtype)
     for channel in range(channels):
         for y in range(height):
             plane[...] = array[channel, :, y].T
             turned[channel, :, y] = plane.T
-    return turned
 
 
 def _encode(array: Values) -> tuple[Values, LinearCoding]:

@@ -5,6 +5,7 @@ STORE/catalogue.sqlite            one row per volume and per refused series or f
 STORE/volumes/ab/abcd….b2nd       voxels of one volume, compressed in blocks
 STORE/volumes/ab/abcd….valid.b2nd which voxels were measured, where not all were
 STORE/label_maps/NAME/ab/….b2nd   one map of a label set
+STORE/incoming/                   while it is written to: what waits to be put in place
 STORE/writer.lock                 held by the one writer
 ```
 
@@ -25,6 +26,7 @@ from medcl.store import refusals
 from medcl.store.disk import disk_errors_as_sentences
 from medcl.store.files import Verify
 from medcl.store.founding import CATALOGUE, found_store
+from medcl.store.inbox import Inbox, make_inbox, remove_inboxes
 from medcl.store.intake import Added, Intake
 from medcl.store.packing import Packed, check_keys, content_hash, pack
 from medcl.store.reading import StoreReading
@@ -203,8 +205,29 @@ class Store(StoreReading):
         Returns:
             As `add`, whose errors it raises too.
         """
+        try:
+            with self._writing(adding=True):
+                return self._intake.take(packed, accept_duplicates=accept_duplicates)
+        finally:
+            packed.discard()
+
+    @contextmanager
+    def inbox(self) -> Iterator[Inbox]:
+        """Give a folder where other processes leave files for `add_packed`.
+
+        Yields:
+            It is removed after the block, with all that was not taken.
+
+        Raises:
+            InputError: Another process is writing, or the disk is full.
+            PrivacyError: The store was opened without the fingerprint of the secret.
+        """
         with self._writing(adding=True):
-            return self._intake.take(packed, accept_duplicates=accept_duplicates)
+            made = make_inbox(self.folder)
+        try:
+            yield made
+        finally:
+            remove_inboxes(self.folder)
 
     def refuse(self, *refused: Refused) -> None:
         """Record refusals, all of them in one transaction.

@@ -8,8 +8,9 @@ takes). Every run is a whole command in a process of its own, start and imports 
 writes into a new folder; the page cache is warm. Several series are taken in by one command, as
 from an archive, and the first one alone by another: the difference says what each further series
 takes, starts left out. medcl hashes, compresses and measures; the others are timed both without
-compression and with theirs. Seconds of computing are those of all processes together: on a busy
-machine their ratios hold better.
+compression and with theirs. One reading process of medcl uses two threads where there are cores
+for them; two processes are compared with one at one thread each. Seconds of computing are those
+of all processes together: on a busy machine their ratios hold better.
 """
 
 import argparse
@@ -98,8 +99,8 @@ def commands(archive: Path, key: Path, site: Path | None) -> dict[str, Callable[
         raise SystemExit("dcm2niix is not there: pip install 'medcl[bench]'.")
     ingest = [sys.executable, "-m", "medcl.cli.main", "ingest", str(archive), "--json"]
 
-    def medcl(workers: int) -> Callable[[Path], list[str]]:
-        more = ["--key-file", str(key), "--workers", str(workers)]
+    def medcl(workers: int, threads: int) -> Callable[[Path], list[str]]:
+        more = ["--key-file", str(key), "--workers", str(workers), "--threads", str(threads)]
         return lambda out: [*ingest, "--store", str(out / "store"), *more]
 
     def dcm2niix(compression: str) -> Callable[[Path], list[str]]:
@@ -111,8 +112,9 @@ def commands(archive: Path, key: Path, site: Path | None) -> dict[str, Callable[
         return lambda out: [*run, str(out), compression]
 
     return {
-        "medcl": medcl(1),
-        "medcl, 2 workers": medcl(2),
+        "medcl": medcl(1, threads=2),
+        "medcl, 1 thread": medcl(1, threads=1),
+        "medcl, 2 workers": medcl(2, threads=1),
         "dcm2niix -z n": dcm2niix("n"),
         "dcm2niix -z y": dcm2niix("y"),
         "dicom2nifti": dicom2nifti("no"),
@@ -160,7 +162,8 @@ def report(times: Times, *, num_series: int, series_bytes: int) -> None:
                 "medcl / dcm2niix -z y": one / middle["dcm2niix -z y"],
                 "dicom2nifti / medcl": middle["dicom2nifti"] / one,
                 "dicom2nifti .gz / medcl": middle["dicom2nifti .gz"] / one,
-                "one process / two": one / middle["medcl, 2 workers"],
+                "one process / two, of 1 thread": middle["medcl, 1 thread"]
+                / middle["medcl, 2 workers"],
             }
             told = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
             print(f"  ratios, {words}: {told}")

@@ -7,13 +7,14 @@ import time
 from medcl.runtime.guard import NotPreparedError, run_guard
 
 PREPARED: list[int] = []
+KEPT: list[bytes] = []
 
 
 def prepare() -> None:
     PREPARED.append(os.getpid())
 
 
-def serve(request: bytes) -> bytes | list:  # noqa: C901 (one case per thing to do)
+def serve(request: bytes) -> bytes | list:  # noqa: C901, PLR0912 (one case per thing to do)
     word, _, rest = request.partition(b" ")
     match word:
         case b"eat":
@@ -39,6 +40,9 @@ def serve(request: bytes) -> bytes | list:  # noqa: C901 (one case per thing to 
             os.write(1, b"and another")
         case b"half" | b"parts":
             return [bytes(2**17), range(5)] if word == b"half" else [rest, memoryview(b" + "), rest]
+        case b"keep":
+            KEPT.append(b"k" * int(rest))
+            return str(os.getpid()).encode()
         case b"pid":
             return str(os.getpid()).encode()
     return request

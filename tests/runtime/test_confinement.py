@@ -43,6 +43,14 @@ def test_what_goes_beyond_a_limit_is_told_and_costs_nothing_else(
     assert confined.ask(b"still here") == b"still here"
 
 
+def test_a_process_that_keeps_much_memory_is_forked_anew_and_one_that_keeps_little_is_not() -> None:
+    with Confined(PROGRAM, limits=replace(LIMITS, memory_bytes=2**31, cpu_s=60)) as confined:
+        first = confined.ask(b"keep 1000")
+        assert confined.ask(b"pid ") == first
+        assert confined.ask(b"keep %d" % (2**30 + 2**26)) == first
+        assert confined.ask(b"pid ") != first
+
+
 def test_who_waits_too_long_is_told_and_costs_nothing_else() -> None:
     """With limits of its own: on a busy machine computing takes longer than it counts."""
     with Confined(PROGRAM, limits=replace(LIMITS, wall_s=2)) as confined:

@@ -1,16 +1,21 @@
 """Reading processes are lent to one task at a time, kept for the next, and load no torch."""
 
+import hashlib
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from medcl.ingest import archive
 from medcl.ingest.archive_index import ArchiveIndex
 from medcl.ingest.identity import Keyring
 from medcl.ingest.inspection import inspect_file
+from medcl.ingest.jobs import Job
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.ingest.reading import is_plain
@@ -19,6 +24,8 @@ from medcl.io.dicom.writing import write_dicom_series
 from medcl.runtime.confinement import ChildLimits
 from medcl.stages.reader_processes import lent, warm_up
 from medcl.stages.reading import inspected, inspection, packed, reading, run_task
+from medcl.store.inbox import Inbox
+from medcl.store.packing import Packed
 from medcl.volume import Volume
 
 LIMITS = ChildLimits(cpu_s=97)  # of no other test, so that none of its processes wait
@@ -98,9 +105,8 @@ asked({"inspect": [plain, other]})
 """
 
 
-def test_plain_files_are_read_without_what_takes_long_to_load_and_come_out_the_same(
-    tmp_path,
-) -> None:
+@pytest.fixture
+def job(tmp_path) -> Job:
     volume = Volume(
         array=np.arange(4 * 5 * 6, dtype=np.int16).reshape(1, 4, 5, 6),
         affine=np.diag([-0.8, -0.8, 2.0, 1.0]),
@@ -109,13 +115,20 @@ def test_plain_files_are_read_without_what_takes_long_to_load_and_come_out_the_s
     )
     names = {"patient_id": "P1", "study_uid": "1.2.3", "series_uid": "1.2.3.4"}
     write_dicom_series(volume, tmp_path / "series", **names)
-    paths = sorted((tmp_path / "series").iterdir())
     keyring = Keyring(bytes(32))
     with ArchiveIndex() as index:
         archive.find([tmp_path / "series"], index)
         for found in index.files():
             archive.note(found, inspect_file(found.path), index, keyring)
-        (job,) = archive.plan(index, keyring, IngestOptions())
+        (planned,) = archive.plan(index, keyring, IngestOptions())
+    assert isinstance(planned, Job)
+    return planned
+
+
+def test_plain_files_are_read_without_what_takes_long_to_load_and_come_out_the_same(
+    tmp_path, job
+) -> None:
+    paths = sorted((tmp_path / "series").iterdir())
     other = tmp_path / "other"
     other.write_text("no image")
     answer = subprocess.run(
@@ -132,3 +145,23 @@ def test_plain_files_are_read_without_what_takes_long_to_load_and_come_out_the_s
     (gone,) = packed(run_task(reading(job, LIMITS)), job)
     assert isinstance(gone, Refused)
     assert gone.code == "UNREADABLE"
+
+
+def test_what_is_packed_is_left_in_the_inbox_and_sent_where_that_cannot_be(tmp_path, job) -> None:
+    here, elsewhere = Inbox(tmp_path, 0o640), Inbox(tmp_path / "of another machine", 0o640)
+    (left,) = packed(run_task(reading(job, LIMITS, here)), job, here)
+    (sent,) = packed(run_task(reading(job, LIMITS, elsewhere)), job, elsewhere)
+    assert isinstance(left, Packed)
+    assert isinstance(sent, Packed)
+    assert isinstance(left.voxels, Path)
+    assert left.voxels.stat().st_mode & 0o777 == 0o640
+    assert left.voxels.read_bytes() == sent.voxels
+    assert hashlib.sha256(left.voxels.read_bytes()).hexdigest() == sent.row.sha256
+
+
+def test_a_process_of_two_threads_packs_the_same(job) -> None:
+    (one,) = packed(run_task(reading(job, LIMITS)), job)
+    (two,) = packed(run_task(reading(job, replace(LIMITS, threads=2))), job)
+    assert isinstance(one, Packed)
+    assert isinstance(two, Packed)
+    assert (two.voxels, two.row.content_sha256) == (one.voxels, one.row.content_sha256)
