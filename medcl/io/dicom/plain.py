@@ -1,24 +1,26 @@
 """Elements before the pixels of a plain DICOM file, read without a library: ten times as fast.
 
-Read is only what leaves no doubt: explicit little-endian elements of known types in rising order,
-printable ASCII, pixels that end where the file does or where it may go on. Anything else gives
-``None``, and `medcl.io.dicom.file` reads the file as pydicom understands it. What is read here is
-what would be read there: tests hold it on every file of the corpus and on damaged ones.
+Read is only what leaves no doubt: little-endian elements of known types in rising order, printable
+ASCII, pixels that end where the file does or where it may go on. Anything else gives ``None``, and
+`medcl.io.dicom.file` reads the file as pydicom understands it. What is read here is what would be
+read there: tests hold it on every file of the corpus and on damaged ones.
 """
 
 import os
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 from medcl.io.dicom.plain_values import CHARSET, NotPlainError, plain_text
+from medcl.io.dicom.tags import implicit_type
 from medcl.io.dicom.tail import UNDEFINED_LENGTH, is_sound_after
 from medcl.io.limits import MAX_FILE_BYTES
 
-_EXPLICIT = "1.2.840.10008.1.2.1"
+_EXPLICIT, _IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 _ENCAPSULATED = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5")
 _PREAMBLE_BYTES = 132
 _META_LENGTH, _SOP_CLASS, _SYNTAX = 0x00020000, 0x00020002, 0x00020010
@@ -34,7 +36,17 @@ _LONG = {
 }
 _DEEPEST = 8
 _READ_BYTES = (2**13, 2**18)
-_HEAD, _LENGTH, _ITEM_HEAD = struct.Struct("<HH2sH"), struct.Struct("<I"), struct.Struct("<HHI")
+_TAG, _HEAD, _LENGTH = struct.Struct("<HH"), struct.Struct("<HH2sH"), struct.Struct("<I")
+_IMPLICIT_HEAD = struct.Struct("<HHI")  # of items too
+
+
+class _Element(NamedTuple):
+    """Tag and type of an element, where its value begins, and how long it is."""
+
+    tag: int
+    vr: bytes
+    start: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -89,96 +101,131 @@ def read_plain(path: Path, tags: Collection[int]) -> PlainElements | None:
 def _parsed(head: bytes, file: FileIO, size: int, wanted: Collection[int]) -> PlainElements:
     if head[_PREAMBLE_BYTES - 4 : _PREAMBLE_BYTES] != b"DICM":
         raise NotPlainError
-    meta, at = _read_while(head, _PREAMBLE_BYTES, _META_LENGTH, _LAST_META, wanted)
+    meta, at = _Elements(head, is_implicit=False).read(
+        _PREAMBLE_BYTES, first=_META_LENGTH, last=_LAST_META, wanted=wanted
+    )
     syntax = meta.get(_SYNTAX, "")
-    texts, at = _read_while(head, at, _FIRST_GROUP, _FIRST_PIXEL_TAG - 1, wanted)
-    tag, vr, start, length = _element(head, at)
+    elements = _Elements(head, is_implicit=syntax == _IMPLICIT)
+    elements.require_encoding(at)
+    texts, at = elements.read(at, first=_FIRST_GROUP, last=_FIRST_PIXEL_TAG - 1, wanted=wanted)
+    tag, vr, start, length = elements.at(at)
     if tag != _PIXELS or vr not in {b"OB", b"OW"}:
         raise NotPlainError
-    if syntax == _EXPLICIT:
-        _require_sound(file, start + length, size)
+    if syntax in {_EXPLICIT, _IMPLICIT}:
+        _require_sound(file, start + length, size, is_implicit=elements.is_implicit)
         return PlainElements(meta | texts, start, length)
     if length != UNDEFINED_LENGTH or not syntax.startswith(_ENCAPSULATED):
         raise NotPlainError
     return PlainElements(meta | texts, 0, 0)
 
 
-def _read_while(
-    head: bytes, at: int, first: int, last: int, wanted: Collection[int]
-) -> tuple[dict[int, str], int]:
-    """Return wanted elements from the first tag to the last one, and the place after them.
-
-    Raises:
-        NotPlainError: They do not rise, or start below the first tag.
-    """
-    texts: dict[int, str] = {}
-    before = first - 1
-    while True:
-        tag, vr, start, length = _element(head, at)
-        if tag > last:
-            return texts, at
-        if tag <= before:
-            raise NotPlainError
-        at, before = _after_value(head, vr, start, length), tag
-        if tag in wanted:
-            texts[tag] = plain_text(head, start, at, tag=tag, vr=vr)
-
-
-def _require_sound(file: FileIO, end: int, size: int) -> None:
-    if end > size or (end < size and not is_sound_after(file, end, size, (False, True))):
+def _require_sound(file: FileIO, end: int, size: int, *, is_implicit: bool) -> None:
+    if end > size or (end < size and not is_sound_after(file, end, size, (is_implicit, True))):
         raise NotPlainError
 
 
-def _element(head: bytes, at: int) -> tuple[int, bytes, int, int]:
-    """Return tag, type, place of the value and bytes of the value.
+@dataclass(frozen=True, slots=True)
+class _Elements:
+    """Elements in the first bytes of a file.
 
-    Raises:
-        NotPlainError: Of another type than there are.
+    Attributes:
+        head: The bytes.
+        is_implicit: Whether elements do not say of what type they are.
     """
-    group, element, vr, length = _HEAD.unpack_from(head, at)
-    if vr in _SHORT:
-        return group << 16 | element, vr, at + 8, length
-    if vr not in _LONG:
-        raise NotPlainError
-    return group << 16 | element, vr, at + 12, _LENGTH.unpack_from(head, at + 8)[0]
 
+    head: bytes
+    is_implicit: bool
 
-def _after_value(head: bytes, vr: bytes, start: int, length: int, depth: int = 0) -> int:
-    """Return the place after a value; through a sequence without a length it goes item by item.
+    def require_encoding(self, at: int) -> None:
+        """Look whether the element at a place has a type, as pydicom does, which believes it.
 
-    Raises:
-        NotPlainError: The sequence is not sound, or is no sequence.
-    """
-    if length != UNDEFINED_LENGTH:
-        return start + length
-    if vr != b"SQ" or depth > _DEEPEST:
-        raise NotPlainError
-    at = start
-    while True:
-        group, element, length = _ITEM_HEAD.unpack_from(head, at)
-        tag, at = group << 16 | element, at + _ITEM_HEAD.size
-        if tag == _SEQUENCE_END and not length:
-            return at
-        if tag != _ITEM:
+        Raises:
+            NotPlainError: Another encoding was announced than there is.
+        """
+        letters = self.head[at + 4 : at + 6]
+        if self.is_implicit == (len(letters) == 2 and all(64 < one < 91 for one in letters)):
             raise NotPlainError
-        at = _after_item(head, at, None if length == UNDEFINED_LENGTH else at + length, depth)
 
+    def read(
+        self, at: int, *, first: int, last: int, wanted: Collection[int]
+    ) -> tuple[dict[int, str], int]:
+        """Return wanted elements from the first tag to the last one, and the place after them.
 
-def _after_item(head: bytes, at: int, end: int | None, depth: int) -> int:
-    """Return the place after an item that ends at ``end``, or with a delimiter.
+        Raises:
+            NotPlainError: They do not rise, or start below the first tag.
+        """
+        texts: dict[int, str] = {}
+        before = first - 1
+        while True:
+            group, element = _TAG.unpack_from(self.head, at)
+            if group << 16 | element > last:
+                # Of which encoding it is, only the elements before it may say.
+                return texts, at
+            tag, vr, start, length = self.at(at, texts)
+            if tag <= before:
+                raise NotPlainError
+            at, before = self._after_value(vr, start, length), tag
+            if tag in wanted:
+                texts[tag] = plain_text(self.head, start, at, tag=tag, vr=vr)
 
-    Raises:
-        NotPlainError: It ends elsewhere.
-    """
-    while at != end:
-        if end is None:
-            group, element, length = _ITEM_HEAD.unpack_from(head, at)
-            if group << 16 | element == _ITEM_END and not length:
-                return at + _ITEM_HEAD.size
-        elif at > end:
+    def at(self, at: int, texts: Mapping[int, str] = MappingProxyType({})) -> _Element:
+        """Return the element at a place.
+
+        Args:
+            at: Where its tag begins.
+            texts: Elements before it, of which one decides the type of others.
+
+        Raises:
+            NotPlainError: Of another type than there are.
+        """
+        head = self.head
+        if self.is_implicit:
+            group, element, length = _IMPLICIT_HEAD.unpack_from(head, at)
+            tag = group << 16 | element
+            vr = implicit_type(tag, texts, has_length=length != UNDEFINED_LENGTH)
+            return _Element(tag, vr, at + _IMPLICIT_HEAD.size, length)
+        group, element, vr, length = _HEAD.unpack_from(head, at)
+        if vr in _SHORT:
+            return _Element(group << 16 | element, vr, at + 8, length)
+        if vr not in _LONG:
             raise NotPlainError
-        tag, vr, start, length = _element(head, at)
-        at = _after_value(head, vr, start, length, depth + 1)
-        if tag == CHARSET:
-            plain_text(head, start, at, tag=tag, vr=vr)
-    return at
+        return _Element(group << 16 | element, vr, at + 12, _LENGTH.unpack_from(head, at + 8)[0])
+
+    def _after_value(self, vr: bytes, start: int, length: int, depth: int = 0) -> int:
+        """Return the place after a value; through a sequence without a length, item by item.
+
+        Raises:
+            NotPlainError: The sequence is not sound, or is no sequence.
+        """
+        if length != UNDEFINED_LENGTH:
+            return start + length
+        if vr != b"SQ" or depth > _DEEPEST:
+            raise NotPlainError
+        at = start
+        while True:
+            group, element, length = _IMPLICIT_HEAD.unpack_from(self.head, at)
+            tag, at = group << 16 | element, at + _IMPLICIT_HEAD.size
+            if tag == _SEQUENCE_END and not length:
+                return at
+            if tag != _ITEM:
+                raise NotPlainError
+            at = self._after_item(at, None if length == UNDEFINED_LENGTH else at + length, depth)
+
+    def _after_item(self, at: int, end: int | None, depth: int) -> int:
+        """Return the place after an item that ends at ``end``, or with a delimiter.
+
+        Raises:
+            NotPlainError: It ends elsewhere.
+        """
+        while at != end:
+            if end is None:
+                group, element, length = _IMPLICIT_HEAD.unpack_from(self.head, at)
+                if group << 16 | element == _ITEM_END and not length:
+                    return at + _IMPLICIT_HEAD.size
+            elif at > end:
+                raise NotPlainError
+            tag, vr, start, length = self.at(at)
+            at = self._after_value(vr, start, length, depth + 1)
+            if tag == CHARSET:
+                plain_text(self.head, start, at, tag=tag, vr=vr)
+        return at
