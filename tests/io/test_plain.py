@@ -209,6 +209,8 @@ NO_LENGTH = 2**32 - 1
         ([CT_IMAGE, NAMED, untyped(0x00190010, b"SIEMENS MR HEADER ")], True),
         ([CT_IMAGE, NAMED, untyped(0x0019100C, b"1000")], False),
         ([element(0x00080060, b"CS", b"CT"), PATIENT], False),
+        ([CT_IMAGE, untyped(0x00082111, bytes(0x4344)), NAMED], True),
+        ([untyped(0x00082111, bytes(0x4344)), NAMED], False),
     ],
 )
 def test_of_files_without_types_too_only_what_leaves_no_doubt_is_plain(
