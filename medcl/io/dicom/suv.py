@@ -11,13 +11,10 @@ References:
     other programs, up to a third and mostly from times: Fritsak et al., arXiv:2410.13348.
 """
 
-import math
 from collections.abc import Sequence
-from statistics import median
-from typing import NamedTuple, NoReturn
 
 from medcl.io.dicom.pet_facts import DAY_S, PetFacts
-from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.dicom.pet_start import check_agreement, refuse, scan_start_s, tolerance_s
 
 WEIGHT_KG = (0.5, 400.0)
 """Weights of people; grams lie above."""
@@ -33,10 +30,6 @@ MAX_HALF_LIVES = 6.0
 """Longest delay from injection to scan, in half-lives: 1.6 % of the dose is left then, too little
 for an image, so a longer delay is a wrong time. 11 hours for F-18, 20 days for Zr-89."""
 
-TOLERANCE_HALF_LIVES = 0.01
-"""Times that differ by less agree: the SUV changes by 0.7 %. For F-18 it is 66 seconds."""
-
-_CLOCK_STEP_S = 1.0
 _SERIES_WIDE = {
     "units": "Units",
     "decay_correction": "DecayCorrection",
@@ -47,7 +40,6 @@ _SERIES_WIDE = {
     "injection_s": "RadiopharmaceuticalStartDateTime",
     "injection_clock_s": "RadiopharmaceuticalStartTime",
 }
-_SERIES_WIDE_TIMES = {"series_s": "SeriesTime", "ge_scan_s": "The private time of the scan"}
 
 
 def suv_factor(*, weight_kg: float, dose_bq: float, num_half_lives: float) -> float:
@@ -105,8 +97,8 @@ def suv_factors(slices: Sequence[PetFacts]) -> tuple[float, ...]:
         medcl.io.refusal.RefusedSeries: SUV_INPUT_MISSING: Units is GML, and SUVType is not BW.
     """
     if not slices:
-        _refuse("No slice to compute an SUV of.")
-    _check_agreement(slices, _SERIES_WIDE)
+        refuse("No slice to compute an SUV of.")
+    check_agreement(slices, _SERIES_WIDE)
     _check_corrections(slices)
     _check_units(slices[0])
     match slices[0].units:
@@ -118,30 +110,22 @@ def suv_factors(slices: Sequence[PetFacts]) -> tuple[float, ...]:
             return (_activity_factor(slices),) * len(slices)
 
 
-def _check_agreement(slices: Sequence[PetFacts], fields: dict[str, str]) -> None:
-    for field, keyword in fields.items():
-        expected = getattr(slices[0], field)
-        num_others = sum(getattr(facts, field) != expected for facts in slices)
-        if num_others:
-            _refuse(f"{keyword} differs in {num_others} of {len(slices)} slices.")
-
-
 def _check_corrections(slices: Sequence[PetFacts]) -> None:
     for facts in slices:
         if "ATTN" not in facts.corrected_image:
-            _refuse("CorrectedImage does not name ATTN.")
+            refuse("CorrectedImage does not name ATTN.")
         # The standard writes DECY, the pseudo-code DECAY.
         if not {"DECY", "DECAY"}.intersection(facts.corrected_image):
-            _refuse("CorrectedImage does not name DECY.")
+            refuse("CorrectedImage does not name DECY.")
     if slices[0].decay_correction not in ("START", "ADMIN"):
-        _refuse("DecayCorrection is neither START nor ADMIN.")
+        refuse("DecayCorrection is neither START nor ADMIN.")
 
 
 def _check_units(facts: PetFacts) -> None:
     if facts.units not in ("BQML", "CNTS", "GML"):
-        _refuse("Units is missing or none of BQML, CNTS and GML.")
+        refuse("Units is missing or none of BQML, CNTS and GML.")
     if facts.units == "GML" and facts.suv_type not in ("", "BW"):
-        _refuse("Units is GML, and SUVType is not BW.")
+        refuse("Units is GML, and SUVType is not BW.")
 
 
 def _count_factors(slices: Sequence[PetFacts]) -> tuple[float, ...]:
@@ -157,14 +141,14 @@ def _count_factors(slices: Sequence[PetFacts]) -> tuple[float, ...]:
 def _positive(factors: Sequence[float], name: str) -> tuple[float, ...]:
     num_without = sum(factor <= 0 for factor in factors)
     if num_without:
-        _refuse(f"{name} is missing or not positive in {num_without} slices.")
+        refuse(f"{name} is missing or not positive in {num_without} slices.")
     return tuple(factors)
 
 
 def _activity_factor(slices: Sequence[PetFacts]) -> float:
     first = slices[0]
     if first.has_several_injections:
-        _refuse("RadiopharmaceuticalInformationSequence has several items.")
+        refuse("RadiopharmaceuticalInformationSequence has several items.")
     return suv_factor(
         weight_kg=_within(first.weight_kg, WEIGHT_KG, "PatientWeight", "kg"),
         dose_bq=_within(first.dose_bq, DOSE_BQ, "RadionuclideTotalDose", "Bq"),
@@ -175,7 +159,7 @@ def _activity_factor(slices: Sequence[PetFacts]) -> float:
 def _within(value: float | None, limits: tuple[float, float], keyword: str, unit: str) -> float:
     low, high = limits
     if value is None or not low < value <= high:
-        _refuse(f"{keyword} is missing, malformed or not in ({low:g}, {high:g}] {unit}.")
+        refuse(f"{keyword} is missing, malformed or not in ({low:g}, {high:g}] {unit}.")
     return value
 
 
@@ -184,11 +168,11 @@ def _num_half_lives(slices: Sequence[PetFacts]) -> float:
     if slices[0].decay_correction == "ADMIN":
         return 0.0
     half_life_s = _within(slices[0].half_life_s, HALF_LIFE_S, "RadionuclideHalfLife", "s")
-    start_s = _scan_start_s(slices, half_life_s)
+    start_s = scan_start_s(slices, half_life_s)
     delay_s = _delay_s(slices[0], start_s, half_life_s)
     # A dynamic scan may start just before the injection.
-    if not -_tolerance_s(half_life_s) <= delay_s <= MAX_HALF_LIVES * half_life_s:
-        _refuse(
+    if not -tolerance_s(half_life_s) <= delay_s <= MAX_HALF_LIVES * half_life_s:
+        refuse(
             f"From the injection to the scan pass less than 0 or more than {MAX_HALF_LIVES:g} "
             "half-lives, by RadiopharmaceuticalStartDateTime or RadiopharmaceuticalStartTime."
         )
@@ -200,8 +184,8 @@ def _delay_s(facts: PetFacts, start_s: float, half_life_s: float) -> float:
         return _delay_by_clock_s(facts.injection_clock_s, start_s, half_life_s)
     if facts.injection_clock_s is not None:
         apart_s = (facts.injection_s - facts.injection_clock_s + DAY_S / 2) % DAY_S - DAY_S / 2
-        if abs(apart_s) > _tolerance_s(half_life_s):
-            _refuse("RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime differ.")
+        if abs(apart_s) > tolerance_s(half_life_s):
+            refuse("RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime differ.")
     return start_s - facts.injection_s
 
 
@@ -212,107 +196,14 @@ def _delay_by_clock_s(clock_s: float | None, start_s: float, half_life_s: float)
     series made anew days later.
     """
     if clock_s is None:
-        _refuse(
+        refuse(
             "RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime are missing, "
             "malformed, or the zone of the former is unknown."
         )
     if MAX_HALF_LIVES * half_life_s >= DAY_S:
-        _refuse(
+        refuse(
             "RadiopharmaceuticalStartDateTime is missing; with this half-life a time of the day "
             "does not tell the day."
         )
-    tolerance_s = _tolerance_s(half_life_s)
-    return (start_s - clock_s + tolerance_s) % DAY_S - tolerance_s
-
-
-def _scan_start_s(slices: Sequence[PetFacts], half_life_s: float) -> float:
-    """Return the moment to which a series with *Decay Correction* START was corrected.
-
-    The rules of the pseudo-code, in its order: the time of the series, unless a frame began before
-    it (the series was then made anew, and carries the time of that); GE's private time; the moment
-    from which *Frame Reference Time* counts, which holds even where the first frame is missing or
-    not the start; the first frame.
-    """
-    _check_agreement(slices, _SERIES_WIDE_TIMES)
-    first, frames = slices[0], [_frame(facts) for facts in slices]
-    earliest_s = min(frame.start_s for frame in frames)
-    if first.series_s is None:
-        _refuse("SeriesDate or SeriesTime is missing or malformed.")
-    if first.series_s <= earliest_s:
-        start_s = first.series_s
-    elif first.ge_scan_s is not None:
-        start_s = first.ge_scan_s
-    elif first.manufacturer != "ge" and all(frame.reference_s > 0 for frame in frames):
-        start_s = _traced_start_s(frames, half_life_s)
-    else:
-        start_s = earliest_s
-    tolerance_s = _tolerance_s(half_life_s)
-    if first.ge_scan_s is not None and abs(start_s - first.ge_scan_s) > tolerance_s:
-        _refuse("SeriesTime and the private time of the scan differ.")
-    _check_start(start_s, frames, tolerance_s)
-    return start_s
-
-
-class _Frame(NamedTuple):
-    """When a frame began, how long it took, and its reference; that is 0 or less if not told."""
-
-    start_s: float
-    duration_s: float
-    reference_s: float
-
-
-def _frame(facts: PetFacts) -> _Frame:
-    if facts.acquisition_s is None:
-        _refuse("AcquisitionDate or AcquisitionTime is missing or malformed.")
-    duration_s = (facts.frame_duration_ms or 0.0) / 1000
-    reference_s = (facts.frame_reference_ms or 0.0) / 1000
-    return _Frame(facts.acquisition_s, duration_s, reference_s if duration_s > 0 else 0.0)
-
-
-def _traced_start_s(frames: Sequence[_Frame], half_life_s: float) -> float:
-    """Return the moment from which the *Frame Reference Time* of all frames counts.
-
-    It counts to the moment of the mean count rate; GE counts to the beginning of the frame.
-    """
-    starts_s = [
-        frame.start_s - frame.reference_s + _mean_rate_s(frame.duration_s, half_life_s)
-        for frame in frames
-    ]
-    if max(starts_s) - min(starts_s) > _tolerance_s(half_life_s):
-        _refuse("AcquisitionTime and FrameReferenceTime tell several starts of the scan.")
-    return median(starts_s)
-
-
-def _mean_rate_s(duration_s: float, half_life_s: float) -> float:
-    """Return when within a frame the count rate is its mean, after PS3.3, C.8.9.4.1.5."""
-    decay = math.log(2) * duration_s / half_life_s
-    return duration_s / decay * math.log(decay / -math.expm1(-decay))
-
-
-def _check_start(start_s: float, frames: Sequence[_Frame], tolerance_s: float) -> None:
-    """Refuse a start after a frame, or from which a reference does not lie within its frame.
-
-    Manufacturers take different moments of the frame as its reference, but none outside it.
-    """
-    if any(start_s > frame.start_s + tolerance_s for frame in frames):
-        _refuse("The private time of the scan, or FrameReferenceTime, contradicts AcquisitionTime.")
-    told = [frame for frame in frames if frame.reference_s > 0]
-    into_frames_s = [start_s + frame.reference_s - frame.start_s for frame in told]
-    num_outside = sum(
-        not -tolerance_s <= into_frame_s <= frame.duration_s + tolerance_s
-        for into_frame_s, frame in zip(into_frames_s, told, strict=True)
-    )
-    if num_outside:
-        _refuse(
-            f"SeriesTime, AcquisitionTime and FrameReferenceTime contradict each other in "
-            f"{num_outside} of {len(frames)} slices."
-        )
-
-
-def _tolerance_s(half_life_s: float) -> float:
-    # Times without fractions are a second apart from the same time with them.
-    return max(_CLOCK_STEP_S, TOLERANCE_HALF_LIVES * half_life_s)
-
-
-def _refuse(detail: str) -> NoReturn:
-    raise RefusedSeries(ReasonCode.SUV_INPUT_MISSING, detail)
+    apart_s = tolerance_s(half_life_s)
+    return (start_s - clock_s + apart_s) % DAY_S - apart_s
