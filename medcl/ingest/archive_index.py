@@ -44,6 +44,9 @@ class ArchiveIndex:
         self._database.execute("PRAGMA journal_mode = OFF")
         for table in _TABLES:
             self._database.execute(table)
+        # One transaction for all: nobody else reads it, and to end one per file takes as long
+        # as all the rest of finding it.
+        self._database.execute("BEGIN")
 
     def __enter__(self) -> "ArchiveIndex":
         """Return the index."""
