@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from medcl.augment.interpolation.trilinear import trilinear
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.sampling import sample, samplings
 from medcl.augment.rendering.strip import Strip, strip_of
-from medcl.augment.rendering.trilinear import trilinear
 
 RNG = np.random.default_rng(0)
 

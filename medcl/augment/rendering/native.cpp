@@ -1,4 +1,4 @@
-// Trilinear sampling on a CPU: what medcl/augment/rendering/trilinear.py says, step by step alike.
+// Trilinear sampling on a CPU: what medcl/augment/interpolation/trilinear.py says, step by step alike.
 //
 // torch's compiler reads voxels one by one where their places are computed; in plain loops a C++
 // compiler finds gathers of whole vectors. Rows of a view that lie whole inside of their box, most
