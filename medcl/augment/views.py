@@ -82,7 +82,7 @@ class Drawn:
         """Where the voxels of each view lie in its source."""
         found = []
         for source, pose in zip(self.sources, self.poses, strict=True):
-            matrix = np.linalg.inv(source.affine) @ pose.view_to_world(self.grid)
+            matrix = source.to_voxel @ pose.view_to_world(self.grid)
             whole = np.rint(matrix)
             exact = np.abs(matrix - whole).max() < 1e-6
             matrix = whole if exact else matrix
@@ -99,6 +99,7 @@ def draw(
     view: int,
     corners: bool = False,
     others: Others = None,
+    first: Drawn | None = None,
 ) -> Drawn:
     """Decide one view of every source.
 
@@ -116,13 +117,18 @@ def draw(
         corners: Draw only the ends of every range, as an audit does.
         others: Per source, other volumes of the same patient, frame of reference and kind, in an
             order that is the same everywhere; nobody has any by default.
+        first: View 0 of the same sources, if it was decided before: it saves deciding it again
+            and changes nothing.
 
     Returns:
         The views, decided.
     """
+    poses = [None] * len(sources) if first is None else first.poses
     drawn = [
-        draw_global(policy, source, Address(seed, step, source.word, view, corners), beside)
-        for source, beside in _beside(sources, others)
+        draw_global(
+            policy, source, Address(seed, step, source.word, view, corners), beside, first=pose
+        )
+        for (source, beside), pose in zip(_beside(sources, others), poses, strict=True)
     ]
     seeds = tuple(derive_seed(seed, step, source.word, view, "noise") >> 1 for source in sources)
     return _drawn(policy, policy.grid, drawn, seeds)
@@ -137,6 +143,7 @@ def draw_locals(
     number: int,
     corners: bool = False,
     others: Others = None,
+    around: Sequence[Drawn] | None = None,
 ) -> Drawn:
     """Decide one local view of every source, inside of one of its two global views.
 
@@ -148,6 +155,8 @@ def draw_locals(
         number: Which local view, 0 or more; even ones lie in global view 0, odd ones in 1.
         corners: Draw only the ends of every range, as an audit does.
         others: As of `draw`; a local view is of the volume of the global one that it lies in.
+        around: Both global views of the same sources, if they were decided before: it saves
+            deciding one of them again and changes nothing.
 
     Returns:
         The views, decided; a pure function as `draw` is.
@@ -157,12 +166,16 @@ def draw_locals(
     """
     if policy.local is None:
         raise ValueError(f"The policy {policy.name} must have local views; it has none.")
+    if around is None:
+        outer = draw(
+            policy, sources, seed=seed, step=step, view=number % 2, corners=corners, others=others
+        )
+    else:
+        outer = around[number % 2]
     drawn = []
-    for source, beside in _beside(sources, others):
-        around = Address(seed, step, source.word, number % 2, corners)
-        its, outer, _ = draw_global(policy, source, around, beside)
-        address = replace(around, view=-1 - number)
-        drawn.append((its, *draw_local(policy, its, address, outer=outer)))
+    for source, its, pose in zip(sources, outer.sources, outer.poses, strict=True):
+        address = Address(seed, step, source.word, -1 - number, corners)
+        drawn.append((its, *draw_local(policy, its, address, outer=pose)))
     seeds = tuple(
         derive_seed(seed, step, source.word, -1 - number, "noise") >> 1 for source in sources
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.drawing.pose import Move, Pose, moved_pose, on_lattice, overlap, spread_over
+from medcl.augment.drawing.pose import Move, Pose, is_overlap, moved_pose, on_lattice, spread_over
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.transforms.crop import LESION_KEPT, Crop
@@ -16,6 +17,7 @@ from medcl.geometry.affine import transform_points
 from medcl.shapes import Points, Vector3
 
 _ATTEMPTS = 16
+_RECENT = 8  # answers about so many views are kept: one is compared with several in turn
 _NEARER = 0.75  # each place that is tried lies nearer to a safe one than that before
 SAFETY = 0.02
 """The overlap is estimated on a lattice; so much more keeps the true one above the bound."""
@@ -87,8 +89,9 @@ def near_poses(chance: Chance, place: Place, move: Move, *, first: Pose) -> Iter
         Poses.
     """
     reach = place.grid.extent_mm * (1 - place.crop.min_overlap)
+    lower, upper = _places(place, move.linear)
     for _ in range(_ATTEMPTS):
-        free = _free(chance, place, move)
+        free = _at(chance, lower, upper, place, move)
         step = np.clip(free.centre_mm - first.centre_mm, -reach, reach)
         near = Pose(first.centre_mm + step, move.linear, move.warp)
         yield on_lattice(near, place.source, place.grid)
@@ -141,21 +144,24 @@ def _corners(grid: ViewGrid) -> Points:
     return np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
+@lru_cache(maxsize=_RECENT)
 def body_fraction(pose: Pose, place: Place) -> float:
     """Return the part of a view that lies in the body, or in the volume where that is unknown."""
     source = place.source
     points = spread_over(pose, place.grid)
-    voxels = transform_points(np.linalg.inv(source.affine), points)
+    voxels = transform_points(source.to_voxel, points)
     box = source.body
     low = np.zeros(3) if box is None else np.asarray(box.lower)
     high = np.asarray(source.shape if box is None else box.upper)
-    return float(((voxels >= low - 0.5) & (voxels <= high - 0.5)).all(axis=1).mean())
+    x, y, z = ((voxels >= low - 0.5) & (voxels <= high - 0.5)).T
+    return float((x & y & z).mean())
 
 
-def lesions_shown(pose: Pose, source: Source, grid: ViewGrid) -> list[float]:
+@lru_cache(maxsize=_RECENT)
+def lesions_shown(pose: Pose, source: Source, grid: ViewGrid) -> tuple[float, ...]:
     """Return which part of each lesion of a volume a view shows."""
     world = (transform_points(source.affine, lesion) for lesion in source.lesions)
-    return [float(pose.shows(points, grid).mean()) for points in world]
+    return tuple(float(pose.shows(points, grid).mean()) for points in world)
 
 
 def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
@@ -174,11 +180,6 @@ def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
         lower, upper = (middle + (end - middle) * _NEARER for end in (lower, upper))
 
 
-def _free(chance: Chance, place: Place, move: Move) -> Pose:
-    lower, upper = _places(place, move.linear)
-    return _at(chance, lower, upper, place, move)
-
-
 def _at(chance: Chance, lower: Vector3, upper: Vector3, place: Place, move: Move) -> Pose:
     voxel = [chance.between(low, high) for low, high in zip(lower, upper, strict=True)]
     centre = transform_points(place.source.affine, np.array([voxel]))[0]
@@ -186,7 +187,7 @@ def _at(chance: Chance, lower: Vector3, upper: Vector3, place: Place, move: Move
 
 
 def _half_voxels(place: Place, linear: Linear) -> Vector3:
-    to_voxel = np.linalg.inv(place.source.affine[:3, :3]) @ np.linalg.inv(linear)
+    to_voxel = place.source.to_voxel[:3, :3] @ np.linalg.inv(linear)
     return np.asarray(np.abs(to_voxel) @ (place.grid.extent_mm / 2))
 
 
@@ -217,10 +218,9 @@ def _cuts(pose: Pose, place: Place) -> int:
 def fits(candidate: Pose, first: Pose, place: Place) -> bool:
     """Return whether a pose shares with the first one what the crop asks for."""
     crop = place.crop
-    if crop.min_overlap > 0:
-        shared = overlap(first, candidate, place.grid)
-        if shared < min(crop.min_overlap + SAFETY, 1.0):
-            return False
+    least = min(crop.min_overlap + SAFETY, 1.0)
+    if crop.min_overlap > 0 and not is_overlap(first, candidate, place.grid, least):
+        return False
     if crop.min_body_fraction > 0:
         most = min(crop.min_body_fraction, body_fraction(first, place))
         if body_fraction(candidate, place) < most:
