@@ -8,7 +8,8 @@ import numpy as np
 from medcl.augment.chance import Chance, CornerChance, RandomChance
 from medcl.augment.contract import Sharing
 from medcl.augment.drawing.elsewhere import draw_elsewhere, wished
-from medcl.augment.drawing.placing import Place, draw_inside, draw_partner, draw_pose
+from medcl.augment.drawing.inside import draw_inside
+from medcl.augment.drawing.placing import Place, draw_partner, draw_pose
 from medcl.augment.drawing.pose import Move, Pose, centre_pose, moved_pose
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
@@ -19,6 +20,8 @@ from medcl.augment.transforms.displacement import Displacement
 from medcl.augment.transforms.transform import Linear, Parameters
 from medcl.augment.warp import Warp
 from medcl.runtime.seeds import generator
+
+_ANYWHERE = Crop(min_overlap=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,9 @@ def draw_local(
         raise ValueError(f"The policy {policy.name} must have local views; it has none.")
     grid = policy.local.grid
     move, spatial = _draw_move(policy, grid, address)
-    chance = address.chance("crop")
-    pose = draw_inside(chance, source, grid, move, outer=outer, around=policy.grid)
+    crop = next((each for each in policy.transforms if isinstance(each, Crop)), _ANYWHERE)
+    place = Place(source, grid, crop)
+    pose = draw_inside(address.chance("crop"), place, move, outer=outer, around=policy.grid)
     return pose, {**spatial, **_draw_values(policy, address)}
 
 

@@ -12,13 +12,14 @@ from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.transforms.crop import LESION_KEPT, Crop
 from medcl.augment.transforms.transform import Linear
-from medcl.augment.warp import Warp
 from medcl.geometry.affine import transform_points
-from medcl.shapes import Points, Vector3
+from medcl.shapes import Vector3
 
-_ATTEMPTS = 16
+ATTEMPTS = 16
+"""Places that are tried for one view."""
 _RECENT = 8  # answers about so many views are kept: one is compared with several in turn
-_NEARER = 0.75  # each place that is tried lies nearer to a safe one than that before
+NEARER = 0.75
+"""Each place that is tried lies nearer to a safe one than that before."""
 SAFETY = 0.02
 """The overlap is estimated on a lattice; so much more keeps the true one above the bound."""
 
@@ -50,7 +51,7 @@ def draw_pose(chance: Chance, place: Place, move: Move) -> Pose:
     tried: list[tuple[int, int, Pose]] = []
     for pose in _tried(chance, place, move):
         cut = _cuts(pose, place)
-        if cut == 0 and _holds_body(pose, place):
+        if cut == 0 and holds_body(pose, place):
             return pose
         tried.append((cut, -len(tried), pose))
     # The last of those that cut fewest lesions: it lies nearest to the middle.
@@ -90,58 +91,21 @@ def near_poses(chance: Chance, place: Place, move: Move, *, first: Pose) -> Iter
     """
     reach = place.grid.extent_mm * (1 - place.crop.min_overlap)
     lower, upper = _places(place, move.linear)
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         free = _at(chance, lower, upper, place, move)
         step = np.clip(free.centre_mm - first.centre_mm, -reach, reach)
         near = Pose(first.centre_mm + step, move.linear, move.warp)
         yield on_lattice(near, place.source, place.grid)
-        reach = reach * _NEARER
+        reach = reach * NEARER
     yield Pose(first.centre_mm, move.linear, move.warp)
 
 
-def draw_inside(
-    chance: Chance, source: Source, grid: ViewGrid, move: Move, *, outer: Pose, around: ViewGrid
-) -> Pose:
-    """Return the pose of a small view at a random place inside of a large one.
-
-    Args:
-        chance: Where numbers come from.
-        source: The volume.
-        grid: The grid of the small view.
-        move: What the spatial transforms of the small view amount to; where it does not fit into
-            the large one as it is turned, it is turned as that one is.
-        outer: The pose of the large view.
-        around: The grid of the large view.
-
-    Returns:
-        The pose.
-    """
-    room = _room(move, grid, outer, around)
-    if (room < 0).any():
-        move = Move(outer.linear, move.offset_mm)
-        room = np.maximum(_room(move, grid, outer, around), 0.0)
-    aside = np.array([chance.between(-mm, mm) for mm in room.tolist()])
-    centre = outer.centre_mm + np.linalg.inv(outer.linear) @ aside
-    pose = Pose(centre, move.linear, move.warp)
-    rounded = on_lattice(pose, source, grid)
-    corners = rounded.world_of(_corners(grid), grid)
-    return rounded if outer.shows(corners, around).all() else pose
-
-
-def _room(move: Move, grid: ViewGrid, outer: Pose, around: ViewGrid) -> Vector3:
-    """Return how far the centre of a small view may lie from that of a large one, per axis."""
-    reach = grid.extent_mm / 2 + _reach_mm(move.warp, grid)
-    half = np.abs(outer.linear @ np.linalg.inv(move.linear)) @ reach
-    return np.asarray(around.extent_mm / 2 - half - _reach_mm(outer.warp, around))
-
-
-def _reach_mm(warp: Warp | None, grid: ViewGrid) -> Vector3:
-    return np.zeros(3) if warp is None else warp.reach_voxels * np.asarray(grid.spacing_mm)
-
-
-def _corners(grid: ViewGrid) -> Points:
-    ends = [(-0.5, size - 0.5) for size in grid.size_voxels]
-    return np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+def body_ends(source: Source) -> tuple[Vector3, Vector3]:
+    """Return both ends of the body in voxels, edges included; of the volume where it is unknown."""
+    box = source.body
+    low = np.zeros(3) if box is None else np.asarray(box.lower, dtype=float)
+    high = np.asarray(source.shape if box is None else box.upper, dtype=float)
+    return low - 0.5, high - 0.5
 
 
 @lru_cache(maxsize=_RECENT)
@@ -150,10 +114,8 @@ def body_fraction(pose: Pose, place: Place) -> float:
     source = place.source
     points = spread_over(pose, place.grid)
     voxels = transform_points(source.to_voxel, points)
-    box = source.body
-    low = np.zeros(3) if box is None else np.asarray(box.lower)
-    high = np.asarray(source.shape if box is None else box.upper)
-    x, y, z = ((voxels >= low - 0.5) & (voxels <= high - 0.5)).T
+    low, high = body_ends(source)
+    x, y, z = ((voxels >= low) & (voxels <= high)).T
     return float((x & y & z).mean())
 
 
@@ -175,9 +137,9 @@ def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
         lower, upper = np.maximum(lower, middle - half), np.minimum(upper, middle + half)
     else:
         middle = (lower + upper) / 2
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         yield _at(chance, lower, upper, place, move)
-        lower, upper = (middle + (end - middle) * _NEARER for end in (lower, upper))
+        lower, upper = (middle + (end - middle) * NEARER for end in (lower, upper))
 
 
 def _at(chance: Chance, lower: Vector3, upper: Vector3, place: Place, move: Move) -> Pose:
@@ -192,16 +154,14 @@ def _half_voxels(place: Place, linear: Linear) -> Vector3:
 
 
 def _places(place: Place, linear: Linear) -> tuple[Vector3, Vector3]:
-    source, box = place.source, place.source.body
-    low = np.zeros(3) if box is None else np.asarray(box.lower, dtype=float)
-    high = np.asarray(source.shape if box is None else box.upper, dtype=float)
-    low, high = low - 0.5, high - 0.5
+    low, high = body_ends(place.source)
     half = _half_voxels(place, linear)
     ends = np.stack([low + half, high - half])
     return ends.min(axis=0), ends.max(axis=0)
 
 
-def _holds_body(pose: Pose, place: Place) -> bool:
+def holds_body(pose: Pose, place: Place) -> bool:
+    """Return whether a view holds as much of the body as its crop asks for."""
     least = place.crop.min_body_fraction
     return least == 0 or body_fraction(pose, place) >= least
 
