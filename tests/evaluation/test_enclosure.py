@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from medcl.augment.defaults import ct_strict
-from medcl.augment.grid import ViewGrid
+from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
 from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
 from medcl.augment.transforms.bias_field import BiasField
@@ -38,6 +38,8 @@ from medcl.augment.transforms.slice_dropout import SliceDropout
 from medcl.augment.transforms.thick_slice import ThickSlice
 from medcl.augment.transforms.translation import Translation
 from medcl.augment.transforms.window_jitter import WindowJitter
+from medcl.augment.views import draw_locals
+from medcl.evaluation.audit import alone
 from medcl.evaluation.audit.enclosure import enclosures
 from medcl.evaluation.measures.anatomy import anatomy_of
 from tests.evaluation.phantoms import phantom
@@ -99,7 +101,10 @@ FURTHER = {
 }
 
 
-def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None):
+LOCAL = LocalViews(count=2, size_voxels=(14, 14, 14), spacing_mm=(SPACING,) * 3)
+
+
+def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None, local=None):
     """In the lattice of the view, so that nothing but the transform interpolates.
 
     Contracts that speak of noise have a scan in mind with 10 HU, or a tenth of the liver's uptake.
@@ -114,6 +119,7 @@ def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None
         modality=modality,
         window=window or WINDOWS[modality],
         transforms=(transform,),
+        local=local,
     )
     anatomy = anatomy_of(case, modality, policy.grid.spacing_mm, policy.window)
     return enclosures(policy, [case], [anatomy], draws=draws, corners=corners)
@@ -125,9 +131,51 @@ def test_every_transform_of_the_catalogue_is_measured():
 
 @pytest.mark.parametrize("example", [*EXAMPLES, *FURTHER])
 def test_declared_bounds_enclose_what_a_transform_does(example):
-    found = measured(*(EXAMPLES | FURTHER)[example])
-    assert len(found) >= 4
+    found = measured(*(EXAMPLES | FURTHER)[example], local=LOCAL)
+    for is_local in (False, True):
+        assert sum(each.is_local == is_local for each in found) >= 4
     assert [each for each in found if not each.is_enclosed] == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "flag"),
+    [
+        (HuOffset(offset_hu=(30.0, 30.0)), "hu_calibration"),
+        (Rotation(max_degrees=25.0), "orientation"),
+        (Scale(zoom=(1.1, 1.1)), "physical_scale"),
+    ],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_what_local_views_alone_do_beyond_a_bound_is_found(harm, flag, monkeypatch):
+    def draw(policy, sources, **words):
+        harms = (harm,) if policy.transforms else ()  # the view without any transform is the truth
+        harmed = replace(policy, transforms=(*policy.transforms, *harms))
+        return draw_locals(harmed, sources, **words)
+
+    monkeypatch.setattr(alone, "draw_locals", draw)
+    found = measured(Translation(max_mm=2.0), "CT", local=LOCAL)
+    (broken,) = [each for each in found if each.flag == flag and not each.is_enclosed]
+    assert broken.is_local
+    assert "was measured on local views" in broken.sentence
+    assert all(each.is_enclosed for each in found if not each.is_local)
+
+
+def test_local_views_of_another_spacing_are_held_against_anatomy_of_that_spacing():
+    case = phantom("a", 1, affine=np.diag([SPACING, SPACING, SPACING, 1.0]))
+    policy = ct_strict(grid=ViewGrid(size_voxels=(26, 26, 26), spacing_mm=(SPACING,) * 3))
+    anatomies = [anatomy_of(case, "CT", policy.grid.spacing_mm, policy.window)]
+    same = alone.scene_of(replace(policy, local=LOCAL), [case], anatomies, 0)
+    assert same.local_anatomies is anatomies
+    coarse = replace(LOCAL, size_voxels=(10, 10, 10), spacing_mm=(2 * SPACING,) * 3)
+    (wide,) = alone.scene_of(replace(policy, local=coarse), [case], anatomies, 0).local_anatomies
+    assert (wide.deep > 0).sum() < (anatomies[0].deep > 0).sum()
+
+
+def test_what_a_batch_shares_is_compared_between_a_local_view_and_its_global_one():
+    found = measured(WindowJitter(), "CT", local=LOCAL)
+    (kept,) = [each for each in found if each.flag == "hu_calibration" and each.is_local]
+    assert (kept.bound, kept.is_enclosed) == (0.0, True)
+    assert kept.measured < 1e-3
 
 
 def broken(found):
