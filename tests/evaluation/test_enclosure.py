@@ -9,6 +9,8 @@ import pytest
 from medcl.augment.defaults import ct_strict
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.native_noise import HEAD_SD_HU
 from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
 from medcl.augment.transforms.bias_field import BiasField
 from medcl.augment.transforms.blur import Blur
@@ -104,7 +106,9 @@ FURTHER = {
 LOCAL = LocalViews(count=2, size_voxels=(14, 14, 14), spacing_mm=(SPACING,) * 3)
 
 
-def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None, local=None):
+def measured(
+    transform, modality, *, draws=4, corners=6, noise=None, window=None, local=None, **words
+):
     """In the lattice of the view, so that nothing but the transform interpolates.
 
     Contracts that speak of noise have a scan in mind with 10 HU, or a tenth of the liver's uptake.
@@ -120,9 +124,10 @@ def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None
         window=window or WINDOWS[modality],
         transforms=(transform,),
         local=local,
+        region=words.pop("region", "body"),
     )
     anatomy = anatomy_of(case, modality, policy.grid.spacing_mm, policy.window)
-    return enclosures(policy, [case], [anatomy], draws=draws, corners=corners)
+    return enclosures(policy, [case], [anatomy], draws=draws, corners=corners, **words)
 
 
 def test_every_transform_of_the_catalogue_is_measured():
@@ -197,6 +202,25 @@ def test_noise_is_held_against_the_scan_that_its_contract_speaks_of():
     (drowned,) = [each for each in found if each.flag == "lowcontrast_cnr"]
     # 15 HU beside 10 HU, though beside 4 HU they take three quarters.
     assert drowned.measured == pytest.approx(1 - 1 / (1 + 1.5**2) ** 0.5, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [
+        ({}, 10.0),
+        ({"region": "head"}, HEAD_SD_HU),
+        ({"region": "head", "facts": DataFacts(volumes=9, noise_sd=4.0)}, 4.0),
+    ],
+    ids=["body", "head", "head with 4 HU"],
+)
+def test_the_bound_on_noise_is_that_of_scans_as_clean_as_the_policy_is_used_on(words, least):
+    found = measured(GaussianNoise(sd_hu=(6.0, 6.0)), "CT", noise=4.0, **words)
+    (drowned,) = [each for each in found if each.flag == "lowcontrast_cnr"]
+    assert drowned.bound == pytest.approx(1 - 1 / (1 + (6 / least) ** 2) ** 0.5)
+    assert drowned.is_enclosed
+    # Beside the 4 HU that there are, or as much as is presumed.
+    there = max(least, 4.0)
+    assert drowned.measured == pytest.approx(1 - 1 / (1 + (6 / there) ** 2) ** 0.5, abs=0.08)
 
 
 def test_more_noise_than_declared_breaks_the_bound_on_a_clean_scan_too(monkeypatch):

@@ -11,8 +11,9 @@ import numpy as np
 
 from medcl.augment.contract import Flag, PolicyModality, claim_of
 from medcl.augment.policy import Policy
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.native_noise import drowned, native_noise, presumed_noise_of
 from medcl.augment.transforms.catalogue import Transform
-from medcl.augment.worst_case import HasPresumedNoise
 from medcl.evaluation.audit.alone import GAP, LOST_BY_CROP, ByFlag, departures_of, scene_of
 from medcl.evaluation.measures.anatomy import Anatomy, Case
 
@@ -76,6 +77,7 @@ def enclosures(
     draws: int,
     corners: int,
     seed: int = 0,
+    facts: DataFacts | None = None,
 ) -> list[Declared]:
     """Measure every transform of a policy alone, at the places that the policy's crop gives.
 
@@ -88,11 +90,13 @@ def enclosures(
         draws: Random pairs of views per volume.
         corners: Pairs per volume at the corners of all ranges.
         seed: Seed of the draws.
+        facts: Of the volumes, for how noisy they are; the region of the policy says so else.
 
     Returns:
         One per transform and declared flag that can be measured on global views, and one more
         that can be on local ones.
     """
+    native = native_noise(policy.modality, policy.region, facts)
     places = tuple(each for each in policy.transforms if each.kind == "crop")
     scene = scene_of(policy, cases, anatomies, seed)
     bare = replace(policy, transforms=places, partner=None)
@@ -102,12 +106,18 @@ def enclosures(
         is_crop = transform.kind == "crop"
         transforms = (transform,) if is_crop else (*places, transform)
         alone = replace(policy, transforms=transforms, partner=None)
-        presumed = transform.presumed_noise() if isinstance(transform, HasPresumedNoise) else 0.0
+        presumed = presumed_noise_of(transform, native)
         measured = departures_of(alone, scene, draws, corners, presumed)
         for is_local in (False, True):
             plain = {} if is_crop else still.of(is_local=is_local)
             found += _held(
-                name, policy.modality, transform, measured.of(is_local=is_local), plain, is_local
+                name,
+                policy.modality,
+                transform,
+                native,
+                measured.of(is_local=is_local),
+                plain,
+                is_local,
             )
     return found
 
@@ -116,6 +126,7 @@ def _held(
     name: str,
     modality: PolicyModality,
     transform: Transform,
+    native: float | None,
     measured: ByFlag,
     plain: ByFlag,
     is_local: bool,
@@ -133,11 +144,13 @@ def _held(
             source = f"{flag.value}{GAP}"
         if claim.bound is None or not measured.get(source):
             continue
+        is_contrast = flag is Flag.LOWCONTRAST_CNR
+        bound = drowned(transform, claim.bound, native) if is_contrast else claim.bound
         found.append(
             Declared(
                 transform=name,
                 flag=flag.value,
-                bound=claim.bound,
+                bound=bound,
                 unit=claim.unit,
                 measured=_most(measured[source]),
                 precision=_most(plain.get(flag.value, [])) + _LEAST.get(flag, _ROUNDING),
