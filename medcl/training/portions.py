@@ -12,7 +12,8 @@ from medcl.augment.drawing.source import Lesion
 from medcl.augment.policy import Policy
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.numbers import Numbers
-from medcl.augment.rendering.strip import Strip, strip_of, strip_within
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_of, strip_within
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow

@@ -13,7 +13,7 @@ from medcl.augment.interpolation.slabs import trilinear_by_slabs
 from medcl.augment.interpolation.trilinear import trilinear
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.sampling import samplings
-from medcl.augment.rendering.strip import strip_of
+from medcl.augment.rendering.strip_building import strip_of
 from medcl.augment.warp import Warp
 
 VIEW = (11, 10, 9)

@@ -12,7 +12,8 @@ from medcl.augment.interpolation.native import has_native, trilinear_native
 from medcl.augment.interpolation.slabs import trilinear_by_slabs
 from medcl.augment.interpolation.trilinear import HALF, coordinates, trilinear
 from medcl.augment.rendering.lattice import Lattice
-from medcl.augment.rendering.strip import Strip, strip_of
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_of
 from medcl.augment.taps import RADII, smooth
 from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box
