@@ -9,6 +9,7 @@ from medcl.augment.policy import Policy
 from medcl.augment.safety.composition import find_violations
 from medcl.augment.safety.data_facts import DataFacts, find_unknowns
 from medcl.augment.safety.local_views import find_local_violations
+from medcl.augment.safety.native_noise import native_noise
 from medcl.augment.safety.partners import find_partner_unknowns, find_partner_violations
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.safety.verdict import Unknown, Verdict
@@ -62,6 +63,7 @@ def check_policy(
         window=policy.window,
         transforms=policy.named,
         task=task,
+        native=native_noise(policy.modality, policy.region, facts),
     )
     if policy.local is not None:
         violations += find_local_violations(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -119,8 +120,10 @@ class Policy:
     def named(self) -> dict[str, Transform]:
         """The transforms by name: their kind, numbered from the second of a kind on."""
         names: dict[str, Transform] = {}
+        seen: Counter[str] = Counter()
         for transform in self.transforms:
-            number = 1 + sum(name.split("-")[0] == transform.kind for name in names)
+            seen[transform.kind] += 1
+            number = seen[transform.kind]
             names[transform.kind if number == 1 else f"{transform.kind}-{number}"] = transform
         return names
 

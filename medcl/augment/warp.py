@@ -16,7 +16,8 @@ Shifts = Float[torch.Tensor, "3 X Y Z"]
 
 _TAPS = 4  # control points along each axis that a place feels
 _MOST_STEPS = 60
-_CHUNK = 20_000  # points worked on at once: about 100 MB
+_SLAB_VOXELS = 65_536
+_CHUNK = 512  # points worked on at once, so that their weights stay in a cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +42,9 @@ class Warp:
     def on_axes(self, x: Axis, y: Axis, z: Axis) -> Float64[np.ndarray, "X Y Z 3"]:
         """Return the displacement at every point of a lattice along the view's axes, in voxels."""
         weights = [self._weights(axis, number) for number, axis in enumerate((x, y, z))]
-        values = np.tensordot(weights[0], self.coefficients, axes=(1, 1))
-        values = np.tensordot(weights[1], values, axes=(1, 2))
-        values = np.tensordot(weights[2], values, axes=(1, 3))
-        return np.asarray(values.transpose(2, 1, 0, 3))
+        values = weights[1] @ (self.coefficients @ weights[2].T)
+        values = weights[0] @ values.reshape(*self.coefficients.shape[:2], -1)
+        return np.asarray(values.reshape(3, len(x), len(y), len(z)).transpose(1, 2, 3, 0))
 
     def on_grid(self, shape: tuple[int, int, int], device: torch.device) -> Shifts:
         """Return the displacement of every voxel of the view, in view voxels."""
@@ -56,7 +56,15 @@ class Warp:
         # One axis after the other: three small products instead of 64 taps per voxel.
         values = torch.einsum("cijk,xi->cxjk", values, weights[0])
         values = torch.einsum("cxjk,yj->cxyk", values, weights[1])
-        return torch.einsum("cxyk,zk->cxyz", values, weights[2]).float()
+        if device.type != "cpu":
+            return (values @ weights[2].T).float()
+        # Double numbers of a whole view go through memory, those of a slab through the cache.
+        made = torch.empty(3, *shape)
+        thick = max(1, _SLAB_VOXELS // (shape[1] * shape[2]))
+        for start in range(0, shape[0], thick):
+            slab = slice(start, start + thick)
+            made[:, slab] = values[:, slab] @ weights[2].T
+        return made
 
     def at(self, points: Points) -> Points:
         """Return the displacement at any points of the view, both in view voxels.
@@ -72,29 +80,24 @@ class Warp:
         return np.concatenate(shifts), np.concatenate(slopes)
 
     def _near(self, points: Points) -> tuple[Points, Slopes]:
+        shape = np.array(self.coefficients.shape[1:])
         place = (points - self.start_voxels) / self.step_voxels
-        first = np.floor(place)
-        fraction = place - first
-        padded = np.pad(np.moveaxis(self.coefficients, 0, -1), [(_TAPS, _TAPS)] * 3 + [(0, 0)])
-        sizes = padded.shape[:3]
-        # The tap before the place; far outside all four lie in the padding.
-        lowest = np.clip(first - 1 + _TAPS, 0, np.array(sizes) - _TAPS).astype(int)
-        x, y, z = (lowest[:, axis, None] + np.arange(_TAPS) for axis in range(3))
-        flat = (x[:, :, None, None] * sizes[1] + y[:, None, :, None]) * sizes[2]
-        near = padded.reshape(-1, 3)[(flat + z[:, None, None, :]).reshape(len(points), _TAPS**3)]
-        value = [cubic_weights(fraction[:, axis]) for axis in range(3)]
-        slope = [cubic_slopes(fraction[:, axis]) / self.step_voxels[axis] for axis in range(3)]
-        x, y, z = value
-        weights = np.stack(
-            [
-                _outer(x, y, z),
-                _outer(slope[0], y, z),
-                _outer(x, slope[1], z),
-                _outer(x, y, slope[2]),
-            ],
-            axis=1,
-        )
-        found = weights @ near
+        # The tap before the place; further out than the control points, all taps weigh nothing.
+        lowest = np.clip(np.floor(place) - 1, 0, shape - _TAPS)
+        distance = (place - lowest)[:, :, None] - np.arange(float(_TAPS))
+        x, y, z = cubic(distance).swapaxes(0, 1)
+        dx, dy, dz = (cubic_slope(distance) / self.step_voxels[:, None]).swapaxes(0, 1)
+        rows = np.array([shape[1] * shape[2], shape[2], 1])
+        taps = np.stack(np.meshgrid(*[np.arange(_TAPS)] * 3, indexing="ij"), axis=-1)
+        first = (lowest @ rows).astype(int)
+        near = self.coefficients.reshape(3, -1).T[first[:, None] + (taps @ rows).reshape(-1)]
+        weights = np.empty((len(points), 4, _TAPS, _TAPS**2))
+        yz = _outer(y, z)[:, None]
+        for number, (one, others) in enumerate(
+            ((x, yz), (dx, yz), (x, _outer(dy, z)[:, None]), (x, _outer(y, dz)[:, None]))
+        ):
+            np.multiply(one[:, :, None], others, out=weights[:, number])
+        found = weights.reshape(len(points), 4, _TAPS**3) @ near
         return found[:, 0], found[:, 1:].transpose(0, 2, 1)
 
     def _weights(self, places: Float64[np.ndarray, "P"], axis: int) -> Float64[np.ndarray, "P K"]:
@@ -112,9 +115,21 @@ def cubic(distance: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
         [0.666667, 0.166667, 0.0]
     """
     far = np.abs(distance)
-    inner = 2 / 3 - far**2 + far**3 / 2
-    outer = np.clip(2 - far, 0, None) ** 3 / 6
-    return np.asarray(np.where(far < 1, inner, outer))
+    wide, narrow = np.maximum(2 - far, 0), np.maximum(1 - far, 0)
+    # Products, since NumPy's powers take a multiple of their time.
+    return np.asarray((wide * wide * wide - 4 * narrow * narrow * narrow) / 6)
+
+
+def cubic_slope(distance: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    """Return the derivative of `cubic`.
+
+    Example:
+        >>> [round(float(slope), 6) for slope in cubic_slope(np.array([-1.0, 0.0, 1.0, 2.0]))]
+        [0.5, 0.0, -0.5, 0.0]
+    """
+    far = np.abs(distance)
+    wide, narrow = np.maximum(2 - far, 0), np.maximum(1 - far, 0)
+    return np.asarray(np.sign(distance) * (2 * narrow * narrow - wide * wide / 2))
 
 
 def cubic_weights(fraction: Float64[np.ndarray, "P"]) -> Float64[np.ndarray, "P 4"]:
@@ -134,10 +149,7 @@ def cubic_slopes(fraction: Float64[np.ndarray, "P"]) -> Float64[np.ndarray, "P 4
         >>> [round(float(slope), 6) for slope in cubic_slopes(np.array([0.5]))[0]]
         [-0.125, -0.625, 0.625, 0.125]
     """
-    t = fraction
-    return np.stack(
-        [-((1 - t) ** 2) / 2, t * (3 * t - 4) / 2, (1 + 2 * t - 3 * t**2) / 2, t**2 / 2], axis=1
-    )
+    return cubic_slope(fraction[:, None] - np.arange(-1.0, 3.0))
 
 
 def inverse(warp: Warp, targets: Points, *, tolerance_voxels: float = 1e-6) -> Points:
@@ -171,7 +183,5 @@ def inverse(warp: Warp, targets: Points, *, tolerance_voxels: float = 1e-6) -> P
     return found
 
 
-def _outer(x: Taps, y: Taps, z: Taps) -> Float64[np.ndarray, "P 64"]:
-    return np.asarray(
-        (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).reshape(len(x), _TAPS**3)
-    )
+def _outer(y: Taps, z: Taps) -> Float64[np.ndarray, "P 16"]:
+    return np.asarray((y[:, :, None] * z[:, None]).reshape(len(y), _TAPS**2))

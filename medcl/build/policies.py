@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
 from medcl.augment.safety.data_facts import DataFacts
@@ -53,7 +55,7 @@ def accepted_of(settings: AcceptUnknown) -> dict[Flag, str]:
 
 
 def facts_of(rows: Sequence[VolumeRow], *, with_lesions: Collection[str] = ()) -> DataFacts:
-    """Return what the catalogue knows of volumes, in counts.
+    """Return what the catalogue knows of volumes: counts, and how noisy they are.
 
     Args:
         rows: The volumes.
@@ -71,7 +73,21 @@ def facts_of(rows: Sequence[VolumeRow], *, with_lesions: Collection[str] = ()) -
         unsure_hounsfield=sum(_is_unsure(row) for row in rows),
         unsure_suv=sum(row.modality == "PT" and row.unit != "SUVbw" for row in rows),
         with_lesions=sum(row.key in with_lesions for row in rows),
+        noise_sd=_least_noise(rows),
     )
+
+
+def _least_noise(rows: Sequence[VolumeRow]) -> float:
+    """Return the noise in HU that nine of ten CT have at least; 0 where none is known.
+
+    A volume without any noise was never scanned, or says less than half a step of its values.
+    """
+    noises = [
+        row.quality.noise_sd
+        for row in rows
+        if row.modality == "CT" and not _is_unsure(row) and row.quality.noise_sd > 0
+    ]
+    return float(np.percentile(noises, 10, method="lower")) if noises else 0.0
 
 
 def _is_unsure(row: VolumeRow) -> bool:

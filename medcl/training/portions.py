@@ -12,7 +12,8 @@ from medcl.augment.drawing.source import Lesion
 from medcl.augment.policy import Policy
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.numbers import Numbers
-from medcl.augment.rendering.strip import Strip, strip_of, strip_within
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_of, strip_within
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow
@@ -174,14 +175,24 @@ class Reading:
         sources = [source_of(row, self.lesions) for row in rows]
         beside = [self.partners.get(row.key, ()) for row in rows]
         others = [[source_of(row, self.lesions) for row in each] for each in beside]
-        drawn = [
-            views.draw(self.policy, sources, seed=self.seed, step=step, view=view, others=others)
-            for view in range(NUM_GLOBAL_VIEWS)
-        ]
-        local = self.policy.local
+        drawn: list[Drawn] = []
+        for view in range(NUM_GLOBAL_VIEWS):
+            first = drawn[0] if drawn else None
+            drawn.append(
+                views.draw(
+                    self.policy,
+                    sources,
+                    seed=self.seed,
+                    step=step,
+                    view=view,
+                    others=others,
+                    first=first,
+                )
+            )
+        around, local = drawn[:], self.policy.local
         drawn += [
             views.draw_locals(
-                self.policy, sources, seed=self.seed, step=step, number=number, others=others
+                self.policy, sources, seed=self.seed, step=step, number=number, around=around
             )
             for number in range(0 if local is None else local.count)
         ]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from medcl.augment import warp as warp_module
 from medcl.augment.chance import CornerChance, RandomChance
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
@@ -123,6 +124,15 @@ def test_both_ways_to_evaluate_a_warp_agree_and_its_slope_is_its_derivative():
         aside = np.eye(3)[axis] * 1e-5
         numeric = (warp.at(points + aside) - warp.at(points - aside)) / 2e-5
         assert np.abs(numeric - slope[:, :, axis]).max() < 1e-6
+
+
+def test_a_warp_in_slabs_is_the_warp_at_its_points(monkeypatch):
+    monkeypatch.setattr(warp_module, "_SLAB_VOXELS", 5 * 20 * 16)
+    bend = Displacement(spacing_mm=8.0, max_fraction=0.3)
+    warp = bend.warp(bend.draw(RandomChance(np.random.default_rng(0)), GRID), GRID)
+    axes = [np.arange(float(size)) for size in GRID.size_voxels]
+    wanted = np.moveaxis(warp.on_axes(*axes), -1, 0)
+    assert np.abs(warp.on_grid(GRID.size_voxels, CPU).numpy() - wanted).max() < 1e-5
 
 
 @pytest.mark.parametrize("seed", range(3))

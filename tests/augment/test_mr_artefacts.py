@@ -87,6 +87,53 @@ def test_motion_before_the_last_line_changes_nothing_else():
     assert torch.allclose(still, views, atol=1e-5)
 
 
+def k_space_filled_while_moving(views, drawn, axis):
+    """Magnitude of a whole k-space whose late lines, where the patient lies elsewhere, are swapped
+    line by line."""
+    place = 2 * np.fft.fftfreq(views.shape[axis])
+    shape = [-1 if each == axis else 1 for each in range(5)]
+    start, then = drawn["begin"][0].tolist()
+    lines = np.fft.fft(views.double().numpy(), axis=axis)
+    for event, (begin, end) in enumerate(((start, then), (then, 2.0))):
+        part = slice(3 * event, 3 * event + 3)
+        moved = motion._moved(
+            views, drawn["degrees"][:, part], drawn["mm"][:, part], ONE_MM.spacing_mm
+        )
+        late = ((place >= begin) & (place < end)).reshape(shape)
+        lines = np.where(late, np.fft.fft(moved.double().numpy(), axis=axis), lines)
+    return np.abs(np.fft.ifft(lines, axis=axis))
+
+
+@pytest.mark.parametrize("size", [15, 16])
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_late_lines_are_those_of_the_moved_patient(axis, size):
+    views = 1 + torch.rand(1, 1, size, size + 2, size - 1)
+    transform = Motion(degrees=(2.0, 9.0), mm=(1.0, 3.0), axis=axis)
+    kinds = set()
+    for seed in range(6):
+        row = transform.draw(RandomChance(np.random.default_rng(seed)))
+        drawn = {name: torch.tensor([numbers]) for name, numbers in row.items()}
+        kinds.add(row["mm"][:3] == row["mm"][3:])
+        wanted = k_space_filled_while_moving(views, drawn, 2 + "xyz".index(axis))
+        assert np.abs(transform.apply(views, drawn, ONE_MM).numpy() - wanted).max() < 1e-5
+    assert kinds == {True, False}
+
+
+def test_motion_of_a_view_does_not_depend_on_its_batch():
+    views = torch.rand(4, 2, 14, 12, 10)
+    transform = Motion(degrees=(0.0, 3.0), mm=(0.0, 3.0))
+    rows = [transform.draw(RandomChance(np.random.default_rng(seed))) for seed in range(3)]
+    rows.append(transform.identity())
+    assert {row["mm"][:3] == row["mm"][3:] for row in rows[:3]} == {True, False}
+    drawn = {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+    together = transform.apply(views, drawn, ONE_MM)
+    for row in range(4):
+        here = slice(row, row + 1)
+        alone = {name: numbers[here] for name, numbers in drawn.items()}
+        assert torch.equal(transform.apply(views[here], alone, ONE_MM)[0], together[row])
+    assert torch.equal(together[3], views[3])
+
+
 def wave(period, axis, size=48):
     place = torch.arange(size, dtype=torch.float32)
     shape = [1, 1, 1, 1, 1]

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from medcl.augment.compiling import missing_compiler
-from medcl.augment.rendering import native, slabs
+from medcl.augment.interpolation import native, slabs
+from medcl.augment.interpolation.native import has_native, trilinear_native
+from medcl.augment.interpolation.slabs import trilinear_by_slabs
+from medcl.augment.interpolation.trilinear import trilinear
 from medcl.augment.rendering.lattice import Lattice
-from medcl.augment.rendering.native import has_native, trilinear_native
 from medcl.augment.rendering.sampling import samplings
-from medcl.augment.rendering.slabs import trilinear_by_slabs
-from medcl.augment.rendering.strip import strip_of
-from medcl.augment.rendering.trilinear import trilinear
+from medcl.augment.rendering.strip_building import strip_of
 from medcl.augment.warp import Warp
 
 VIEW = (11, 10, 9)

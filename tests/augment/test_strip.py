@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from medcl.augment.interpolation.trilinear import trilinear
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.sampling import sample, samplings
-from medcl.augment.rendering.strip import Strip, strip_of
-from medcl.augment.rendering.trilinear import trilinear
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_of
 
 RNG = np.random.default_rng(0)
 

@@ -34,7 +34,8 @@ from medcl.augment.normalisation import PercentileWindow
 from medcl.augment.policy import Policy
 from medcl.augment.rendering.rendering import Look, finished
 from medcl.augment.rendering.sampling import samplings
-from medcl.augment.rendering.strip import Strip, strip_of
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_of
 from medcl.augment.transforms.blur import Blur
 from medcl.augment.transforms.catalogue import Transform
 from medcl.augment.transforms.crop import Crop

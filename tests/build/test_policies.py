@@ -98,3 +98,20 @@ def test_acceptances_go_by_flag():
     assert accepted_of((AcceptConfig(flag="laterality", justification=why),)) == {
         Flag.LATERALITY: why
     }
+
+
+def test_nine_of_ten_ct_have_at_least_so_much_noise(store):
+    (row,) = rows(store, 1)
+
+    def noisy(sd, **changes):
+        return replace(row, quality=replace(row.quality, noise_sd=sd), **changes)
+
+    many = [noisy(float(sd)) for sd in range(1, 21)]
+    least = facts_of(many).noise_sd
+    assert sum(each.quality.noise_sd >= least for each in many) >= 18
+    assert least == 2.0
+    # What has no noise was never scanned, and what may be no HU has none in HU.
+    others = [noisy(0.0), noisy(0.5, modality="PT"), replace(many[0], technical=Technical())]
+    doubted = replace(others[2], quality=replace(row.quality, noise_sd=0.5, hu_scale="unknown"))
+    assert facts_of([*others[:2], doubted, noisy(8.0)]).noise_sd == 8.0
+    assert facts_of(rows(store, 5, 6)).noise_sd == 0.0

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from medcl.augment.defaults import ct_strict
-from medcl.augment.grid import ViewGrid
+from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.native_noise import HEAD_SD_HU
 from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
 from medcl.augment.transforms.bias_field import BiasField
 from medcl.augment.transforms.blur import Blur
@@ -38,6 +40,8 @@ from medcl.augment.transforms.slice_dropout import SliceDropout
 from medcl.augment.transforms.thick_slice import ThickSlice
 from medcl.augment.transforms.translation import Translation
 from medcl.augment.transforms.window_jitter import WindowJitter
+from medcl.augment.views import draw_locals
+from medcl.evaluation.audit import alone
 from medcl.evaluation.audit.enclosure import enclosures
 from medcl.evaluation.measures.anatomy import anatomy_of
 from tests.evaluation.phantoms import phantom
@@ -99,7 +103,12 @@ FURTHER = {
 }
 
 
-def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None):
+LOCAL = LocalViews(count=2, size_voxels=(14, 14, 14), spacing_mm=(SPACING,) * 3)
+
+
+def measured(
+    transform, modality, *, draws=4, corners=6, noise=None, window=None, local=None, **words
+):
     """In the lattice of the view, so that nothing but the transform interpolates.
 
     Contracts that speak of noise have a scan in mind with 10 HU, or a tenth of the liver's uptake.
@@ -114,9 +123,11 @@ def measured(transform, modality, *, draws=4, corners=6, noise=None, window=None
         modality=modality,
         window=window or WINDOWS[modality],
         transforms=(transform,),
+        local=local,
+        region=words.pop("region", "body"),
     )
     anatomy = anatomy_of(case, modality, policy.grid.spacing_mm, policy.window)
-    return enclosures(policy, [case], [anatomy], draws=draws, corners=corners)
+    return enclosures(policy, [case], [anatomy], draws=draws, corners=corners, **words)
 
 
 def test_every_transform_of_the_catalogue_is_measured():
@@ -125,9 +136,51 @@ def test_every_transform_of_the_catalogue_is_measured():
 
 @pytest.mark.parametrize("example", [*EXAMPLES, *FURTHER])
 def test_declared_bounds_enclose_what_a_transform_does(example):
-    found = measured(*(EXAMPLES | FURTHER)[example])
-    assert len(found) >= 4
+    found = measured(*(EXAMPLES | FURTHER)[example], local=LOCAL)
+    for is_local in (False, True):
+        assert sum(each.is_local == is_local for each in found) >= 4
     assert [each for each in found if not each.is_enclosed] == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "flag"),
+    [
+        (HuOffset(offset_hu=(30.0, 30.0)), "hu_calibration"),
+        (Rotation(max_degrees=25.0), "orientation"),
+        (Scale(zoom=(1.1, 1.1)), "physical_scale"),
+    ],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_what_local_views_alone_do_beyond_a_bound_is_found(harm, flag, monkeypatch):
+    def draw(policy, sources, **words):
+        harms = (harm,) if policy.transforms else ()  # the view without any transform is the truth
+        harmed = replace(policy, transforms=(*policy.transforms, *harms))
+        return draw_locals(harmed, sources, **words)
+
+    monkeypatch.setattr(alone, "draw_locals", draw)
+    found = measured(Translation(max_mm=2.0), "CT", local=LOCAL)
+    (broken,) = [each for each in found if each.flag == flag and not each.is_enclosed]
+    assert broken.is_local
+    assert "was measured on local views" in broken.sentence
+    assert all(each.is_enclosed for each in found if not each.is_local)
+
+
+def test_local_views_of_another_spacing_are_held_against_anatomy_of_that_spacing():
+    case = phantom("a", 1, affine=np.diag([SPACING, SPACING, SPACING, 1.0]))
+    policy = ct_strict(grid=ViewGrid(size_voxels=(26, 26, 26), spacing_mm=(SPACING,) * 3))
+    anatomies = [anatomy_of(case, "CT", policy.grid.spacing_mm, policy.window)]
+    same = alone.scene_of(replace(policy, local=LOCAL), [case], anatomies, 0)
+    assert same.local_anatomies is anatomies
+    coarse = replace(LOCAL, size_voxels=(10, 10, 10), spacing_mm=(2 * SPACING,) * 3)
+    (wide,) = alone.scene_of(replace(policy, local=coarse), [case], anatomies, 0).local_anatomies
+    assert (wide.deep > 0).sum() < (anatomies[0].deep > 0).sum()
+
+
+def test_what_a_batch_shares_is_compared_between_a_local_view_and_its_global_one():
+    found = measured(WindowJitter(), "CT", local=LOCAL)
+    (kept,) = [each for each in found if each.flag == "hu_calibration" and each.is_local]
+    assert (kept.bound, kept.is_enclosed) == (0.0, True)
+    assert kept.measured < 1e-3
 
 
 def broken(found):
@@ -149,6 +202,25 @@ def test_noise_is_held_against_the_scan_that_its_contract_speaks_of():
     (drowned,) = [each for each in found if each.flag == "lowcontrast_cnr"]
     # 15 HU beside 10 HU, though beside 4 HU they take three quarters.
     assert drowned.measured == pytest.approx(1 - 1 / (1 + 1.5**2) ** 0.5, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [
+        ({}, 10.0),
+        ({"region": "head"}, HEAD_SD_HU),
+        ({"region": "head", "facts": DataFacts(volumes=9, noise_sd=4.0)}, 4.0),
+    ],
+    ids=["body", "head", "head with 4 HU"],
+)
+def test_the_bound_on_noise_is_that_of_scans_as_clean_as_the_policy_is_used_on(words, least):
+    found = measured(GaussianNoise(sd_hu=(6.0, 6.0)), "CT", noise=4.0, **words)
+    (drowned,) = [each for each in found if each.flag == "lowcontrast_cnr"]
+    assert drowned.bound == pytest.approx(1 - 1 / (1 + (6 / least) ** 2) ** 0.5)
+    assert drowned.is_enclosed
+    # Beside the 4 HU that there are, or as much as is presumed.
+    there = max(least, 4.0)
+    assert drowned.measured == pytest.approx(1 - 1 / (1 + (6 / there) ** 2) ** 0.5, abs=0.08)
 
 
 def test_more_noise_than_declared_breaks_the_bound_on_a_clean_scan_too(monkeypatch):

@@ -16,7 +16,9 @@ from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.scale import Scale
 from medcl.evaluation.audit import controls, harms, safety
 from medcl.evaluation.audit.safety import audit_views
+from medcl.evaluation.measures.anatomy import Case
 from medcl.evaluation.quantities.local import LEFT_OUT
+from medcl.geometry.boxes import Box
 from tests.evaluation.phantoms import GRID, phantom
 
 LOCAL = LocalViews(count=2, size_voxels=(13, 12, 12), spacing_mm=(2.0, 2.0, 2.0))
@@ -214,3 +216,28 @@ def test_a_measure_that_is_blind_on_local_views_makes_the_audit_void(cases, monk
     assert [name for name, good in report.controls.items() if not good] == [
         "local view, mirrored left to right"
     ]
+
+
+def thin_case():
+    """A slab of tissue with air beside it, in which a local view finds room."""
+    body = Box((3, 3, 12), (41, 41, 32))
+    array = np.random.default_rng(0).normal(-1000, 8, (1, 44, 44, 44)).astype(np.float32)
+    array[:, *body.slices] += 1040
+    affine = np.diag([1.6, 1.6, 1.6, 1.0])
+    source = views.Source(
+        word="thin", shape=(44, 44, 44), affine=affine, low=-1000.0, high=100.0, body=body
+    )
+    return Case(source=source, patient="a", array=array)
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_a_policy_that_asks_for_the_body_is_not_warned_of_local_views_without_any():
+    found = {}
+    for least in (0.0, 0.7):
+        crop = Crop(min_overlap=0.3, min_body_fraction=least)
+        local = LocalViews(count=4, size_voxels=(8, 8, 8), spacing_mm=(2.0, 2.0, 2.0))
+        policy = replace(ct_strict(grid=GRID), transforms=(crop,), local=local)
+        _, findings = audit(policy, [thin_case()], draws=6, corners=2)
+        found[least] = findings["local_body_fraction"]
+    assert (found[0.0].status, found[0.7].status) == ("warn", "pass")
+    assert found[0.0].worst < 0.5 <= found[0.7].worst

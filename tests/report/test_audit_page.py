@@ -10,6 +10,7 @@ from medcl.augment.grid import LocalViews
 from medcl.augment.partner import OtherSeries
 from medcl.evaluation.audit.report import PARTNERS_NOT_COVERED
 from medcl.report.audit.page import Surroundings, audit_page
+from medcl.report.audit.tables import declared_table
 from medcl.report.contact_sheet import sheet_png
 from medcl.report.sheet_rows import sheet_rows
 from tests.report.audit_content import (
@@ -250,3 +251,11 @@ def test_partners_are_said_to_be_in_the_policy_and_not_in_the_figures():
     assert "For 25 % of the pairs the second view is of another series" in text
     assert "bright stays bright changed by partner (SC015)" in text.split("Excluded")[1]
     assert "Partners" not in words(page())
+
+
+def test_a_bound_measured_on_local_views_says_so():
+    row = {"transform": "noise", "flag": "lowcontrast_cnr", "bound": 0.2, "unit": "fraction"}
+    both = [row | {"measured": 0.1, "is_local": is_local} for is_local in (False, True)]
+    assert declared_table(both).count("noise, local views") == 1
+    # Reports of before have no such key.
+    assert "local views" not in declared_table([row | {"measured": 0.1}])

@@ -8,7 +8,8 @@ import numpy as np
 from medcl.augment.chance import Chance, CornerChance, RandomChance
 from medcl.augment.contract import Sharing
 from medcl.augment.drawing.elsewhere import draw_elsewhere, wished
-from medcl.augment.drawing.placing import Place, draw_inside, draw_partner, draw_pose
+from medcl.augment.drawing.inside import draw_inside
+from medcl.augment.drawing.placing import Place, draw_partner, draw_pose
 from medcl.augment.drawing.pose import Move, Pose, centre_pose, moved_pose
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
@@ -19,6 +20,8 @@ from medcl.augment.transforms.displacement import Displacement
 from medcl.augment.transforms.transform import Linear, Parameters
 from medcl.augment.warp import Warp
 from medcl.runtime.seeds import generator
+
+_ANYWHERE = Crop(min_overlap=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,30 @@ class Address:
 
 
 def draw_global(
-    policy: Policy, source: Source, address: Address, others: Sequence[Source] = ()
+    policy: Policy,
+    source: Source,
+    address: Address,
+    others: Sequence[Source] = (),
+    *,
+    first: Pose | None = None,
 ) -> tuple[Source, Pose, Mapping[str, Parameters]]:
     """Return the volume of a view, where it looks, and what was drawn for each of its transforms.
 
     View 0 lies anywhere; views 1, 2, … keep with view 0 what the policy's crop asks for. View 1 may
     be of one of the other volumes, where the policy has partners.
+
+    Args:
+        policy: What may be drawn.
+        source: The volume.
+        address: Of the view.
+        others: Volumes that view 1 may be of.
+        first: The pose of view 0, if somebody has drawn it already; it is drawn again else.
+
+    Returns:
+        The volume, the pose, and the parameters.
     """
     move, spatial = _draw_move(policy, policy.grid, address)
-    its, pose = _place(policy, source, address, move, others)
+    its, pose = _place(policy, source, address, move, others, first)
     return its, pose, {**spatial, **_draw_values(policy, address)}
 
 
@@ -71,8 +89,9 @@ def draw_local(
         raise ValueError(f"The policy {policy.name} must have local views; it has none.")
     grid = policy.local.grid
     move, spatial = _draw_move(policy, grid, address)
-    chance = address.chance("crop")
-    pose = draw_inside(chance, source, grid, move, outer=outer, around=policy.grid)
+    crop = next((each for each in policy.transforms if isinstance(each, Crop)), _ANYWHERE)
+    place = Place(source, grid, crop)
+    pose = draw_inside(address.chance("crop"), place, move, outer=outer, around=policy.grid)
     return pose, {**spatial, **_draw_values(policy, address)}
 
 
@@ -109,7 +128,12 @@ def _draw_values(policy: Policy, address: Address) -> dict[str, Parameters]:
 
 
 def _place(
-    policy: Policy, source: Source, address: Address, move: Move, others: Sequence[Source]
+    policy: Policy,
+    source: Source,
+    address: Address,
+    move: Move,
+    others: Sequence[Source],
+    first: Pose | None,
 ) -> tuple[Source, Pose]:
     """Return the volume of a view and its place there."""
     crops = [transform for transform in policy.transforms if isinstance(transform, Crop)]
@@ -118,8 +142,10 @@ def _place(
     place = Place(source, policy.grid, crops[0])
     if address.view == 0:
         return source, draw_pose(address.chance("crop"), place, move)
-    at_first = replace(address, view=0)
-    _, first = _place(policy, source, at_first, _draw_move(policy, policy.grid, at_first)[0], ())
+    if first is None:
+        at_first = replace(address, view=0)
+        still = _draw_move(policy, policy.grid, at_first)[0]
+        _, first = _place(policy, source, at_first, still, (), None)
     for other in _wished(policy, address, others):
         there = replace(place, source=other)
         chance = address.chance("crop")

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.drawing.pose import Move, Pose, moved_pose, on_lattice, overlap, spread_over
+from medcl.augment.drawing.pose import Move, Pose, is_overlap, moved_pose, on_lattice, spread_over
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.transforms.crop import LESION_KEPT, Crop
 from medcl.augment.transforms.transform import Linear
-from medcl.augment.warp import Warp
 from medcl.geometry.affine import transform_points
-from medcl.shapes import Points, Vector3
+from medcl.shapes import Vector3
 
-_ATTEMPTS = 16
-_NEARER = 0.75  # each place that is tried lies nearer to a safe one than that before
+ATTEMPTS = 16
+"""Places that are tried for one view."""
+_RECENT = 8  # answers about so many views are kept: one is compared with several in turn
+NEARER = 0.75
+"""Each place that is tried lies nearer to a safe one than that before."""
 SAFETY = 0.02
 """The overlap is estimated on a lattice; so much more keeps the true one above the bound."""
 
@@ -48,7 +51,7 @@ def draw_pose(chance: Chance, place: Place, move: Move) -> Pose:
     tried: list[tuple[int, int, Pose]] = []
     for pose in _tried(chance, place, move):
         cut = _cuts(pose, place)
-        if cut == 0 and _holds_body(pose, place):
+        if cut == 0 and holds_body(pose, place):
             return pose
         tried.append((cut, -len(tried), pose))
     # The last of those that cut fewest lesions: it lies nearest to the middle.
@@ -87,75 +90,40 @@ def near_poses(chance: Chance, place: Place, move: Move, *, first: Pose) -> Iter
         Poses.
     """
     reach = place.grid.extent_mm * (1 - place.crop.min_overlap)
-    for _ in range(_ATTEMPTS):
-        free = _free(chance, place, move)
+    lower, upper = _places(place, move.linear)
+    for _ in range(ATTEMPTS):
+        free = _at(chance, lower, upper, place, move)
         step = np.clip(free.centre_mm - first.centre_mm, -reach, reach)
         near = Pose(first.centre_mm + step, move.linear, move.warp)
         yield on_lattice(near, place.source, place.grid)
-        reach = reach * _NEARER
+        reach = reach * NEARER
     yield Pose(first.centre_mm, move.linear, move.warp)
 
 
-def draw_inside(
-    chance: Chance, source: Source, grid: ViewGrid, move: Move, *, outer: Pose, around: ViewGrid
-) -> Pose:
-    """Return the pose of a small view at a random place inside of a large one.
-
-    Args:
-        chance: Where numbers come from.
-        source: The volume.
-        grid: The grid of the small view.
-        move: What the spatial transforms of the small view amount to; where it does not fit into
-            the large one as it is turned, it is turned as that one is.
-        outer: The pose of the large view.
-        around: The grid of the large view.
-
-    Returns:
-        The pose.
-    """
-    room = _room(move, grid, outer, around)
-    if (room < 0).any():
-        move = Move(outer.linear, move.offset_mm)
-        room = np.maximum(_room(move, grid, outer, around), 0.0)
-    aside = np.array([chance.between(-mm, mm) for mm in room.tolist()])
-    centre = outer.centre_mm + np.linalg.inv(outer.linear) @ aside
-    pose = Pose(centre, move.linear, move.warp)
-    rounded = on_lattice(pose, source, grid)
-    corners = rounded.world_of(_corners(grid), grid)
-    return rounded if outer.shows(corners, around).all() else pose
+def body_ends(source: Source) -> tuple[Vector3, Vector3]:
+    """Return both ends of the body in voxels, edges included; of the volume where it is unknown."""
+    box = source.body
+    low = np.zeros(3) if box is None else np.asarray(box.lower, dtype=float)
+    high = np.asarray(source.shape if box is None else box.upper, dtype=float)
+    return low - 0.5, high - 0.5
 
 
-def _room(move: Move, grid: ViewGrid, outer: Pose, around: ViewGrid) -> Vector3:
-    """Return how far the centre of a small view may lie from that of a large one, per axis."""
-    reach = grid.extent_mm / 2 + _reach_mm(move.warp, grid)
-    half = np.abs(outer.linear @ np.linalg.inv(move.linear)) @ reach
-    return np.asarray(around.extent_mm / 2 - half - _reach_mm(outer.warp, around))
-
-
-def _reach_mm(warp: Warp | None, grid: ViewGrid) -> Vector3:
-    return np.zeros(3) if warp is None else warp.reach_voxels * np.asarray(grid.spacing_mm)
-
-
-def _corners(grid: ViewGrid) -> Points:
-    ends = [(-0.5, size - 0.5) for size in grid.size_voxels]
-    return np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
-
-
+@lru_cache(maxsize=_RECENT)
 def body_fraction(pose: Pose, place: Place) -> float:
     """Return the part of a view that lies in the body, or in the volume where that is unknown."""
     source = place.source
     points = spread_over(pose, place.grid)
-    voxels = transform_points(np.linalg.inv(source.affine), points)
-    box = source.body
-    low = np.zeros(3) if box is None else np.asarray(box.lower)
-    high = np.asarray(source.shape if box is None else box.upper)
-    return float(((voxels >= low - 0.5) & (voxels <= high - 0.5)).all(axis=1).mean())
+    voxels = transform_points(source.to_voxel, points)
+    low, high = body_ends(source)
+    x, y, z = ((voxels >= low) & (voxels <= high)).T
+    return float((x & y & z).mean())
 
 
-def lesions_shown(pose: Pose, source: Source, grid: ViewGrid) -> list[float]:
+@lru_cache(maxsize=_RECENT)
+def lesions_shown(pose: Pose, source: Source, grid: ViewGrid) -> tuple[float, ...]:
     """Return which part of each lesion of a volume a view shows."""
     world = (transform_points(source.affine, lesion) for lesion in source.lesions)
-    return [float(pose.shows(points, grid).mean()) for points in world]
+    return tuple(float(pose.shows(points, grid).mean()) for points in world)
 
 
 def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
@@ -169,14 +137,9 @@ def _tried(chance: Chance, place: Place, move: Move) -> Iterator[Pose]:
         lower, upper = np.maximum(lower, middle - half), np.minimum(upper, middle + half)
     else:
         middle = (lower + upper) / 2
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         yield _at(chance, lower, upper, place, move)
-        lower, upper = (middle + (end - middle) * _NEARER for end in (lower, upper))
-
-
-def _free(chance: Chance, place: Place, move: Move) -> Pose:
-    lower, upper = _places(place, move.linear)
-    return _at(chance, lower, upper, place, move)
+        lower, upper = (middle + (end - middle) * NEARER for end in (lower, upper))
 
 
 def _at(chance: Chance, lower: Vector3, upper: Vector3, place: Place, move: Move) -> Pose:
@@ -186,21 +149,19 @@ def _at(chance: Chance, lower: Vector3, upper: Vector3, place: Place, move: Move
 
 
 def _half_voxels(place: Place, linear: Linear) -> Vector3:
-    to_voxel = np.linalg.inv(place.source.affine[:3, :3]) @ np.linalg.inv(linear)
+    to_voxel = place.source.to_voxel[:3, :3] @ np.linalg.inv(linear)
     return np.asarray(np.abs(to_voxel) @ (place.grid.extent_mm / 2))
 
 
 def _places(place: Place, linear: Linear) -> tuple[Vector3, Vector3]:
-    source, box = place.source, place.source.body
-    low = np.zeros(3) if box is None else np.asarray(box.lower, dtype=float)
-    high = np.asarray(source.shape if box is None else box.upper, dtype=float)
-    low, high = low - 0.5, high - 0.5
+    low, high = body_ends(place.source)
     half = _half_voxels(place, linear)
     ends = np.stack([low + half, high - half])
     return ends.min(axis=0), ends.max(axis=0)
 
 
-def _holds_body(pose: Pose, place: Place) -> bool:
+def holds_body(pose: Pose, place: Place) -> bool:
+    """Return whether a view holds as much of the body as its crop asks for."""
     least = place.crop.min_body_fraction
     return least == 0 or body_fraction(pose, place) >= least
 
@@ -217,10 +178,9 @@ def _cuts(pose: Pose, place: Place) -> int:
 def fits(candidate: Pose, first: Pose, place: Place) -> bool:
     """Return whether a pose shares with the first one what the crop asks for."""
     crop = place.crop
-    if crop.min_overlap > 0:
-        shared = overlap(first, candidate, place.grid)
-        if shared < min(crop.min_overlap + SAFETY, 1.0):
-            return False
+    least = min(crop.min_overlap + SAFETY, 1.0)
+    if crop.min_overlap > 0 and not is_overlap(first, candidate, place.grid, least):
+        return False
     if crop.min_body_fraction > 0:
         most = min(crop.min_body_fraction, body_fraction(first, place))
         if body_fraction(candidate, place) < most:

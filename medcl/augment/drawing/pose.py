@@ -1,9 +1,10 @@
 """Poses: where in the patient a view looks, and how the anatomy is turned and scaled in it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
@@ -13,8 +14,10 @@ from medcl.geometry import affine as affines
 from medcl.shapes import Affine, Points, Vector3
 
 _LATTICE = 10
+_RECENT = 8
 
 Inside = Bool[np.ndarray, "P"]
+_Axis = Float64[np.ndarray, "_"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,15 +40,13 @@ class Pose:
 
     def view_to_world(self, grid: ViewGrid) -> Affine:
         """Return view voxel, as displaced → anatomical world point in mm, 4 x 4."""
-        placed = affines.grid_affine(
-            centre_mm=np.zeros(3),
-            shape=grid.size_voxels,
-            spacing=np.asarray(grid.spacing_mm, dtype=float),
-        )
-        back = np.eye(4)
-        back[:3, :3] = np.linalg.inv(self.linear)
-        back[:3, 3] = self.centre_mm
-        return np.asarray(back @ placed)
+        linear = np.linalg.inv(self.linear) * np.asarray(grid.spacing_mm)
+        return _affine(linear, self.centre_mm - linear @ _middle(grid))
+
+    def world_to_view(self, grid: ViewGrid) -> Affine:
+        """Return anatomical world point in mm → view voxel, as displaced, 4 x 4."""
+        linear = self.linear / np.asarray(grid.spacing_mm)[:, None]
+        return _affine(linear, _middle(grid) - linear @ self.centre_mm)
 
     def world_of(self, voxels: Points, grid: ViewGrid) -> Points:
         """Return the anatomical world points in mm that voxels of the view show."""
@@ -54,20 +55,40 @@ class Pose:
 
     def voxels_of(self, world: Points, grid: ViewGrid) -> Points:
         """Return where in the view world points are seen, in its voxels, inside of it or not."""
-        voxels = affines.transform_points(np.linalg.inv(self.view_to_world(grid)), world)
+        voxels = affines.transform_points(self.world_to_view(grid), world)
         return voxels if self.warp is None else inverse(self.warp, voxels)
 
     def shows(self, world: Points, grid: ViewGrid) -> Inside:
         """Return which world points lie inside of the view, edges included, shape ``(P,)``."""
-        straight = affines.transform_points(np.linalg.inv(self.view_to_world(grid)), world)
+        straight, shown, near = self._sorted(world, grid)
+        return self._decided(straight, shown, near, grid)
+
+    def shows_part(self, world: Points, grid: ViewGrid, least: float) -> bool:
+        """Return whether at least such a part of world points lies inside of the view."""
+        straight, shown, near = self._sorted(world, grid)
+        # Most of the time is spent on points near the sides, and mostly they do not matter.
+        if near is not None and not shown.mean() >= least:
+            if (shown | near).mean() < least:
+                return False
+            shown = self._decided(straight, shown, near, grid)
+        return bool(shown.mean() >= least)
+
+    def _sorted(self, world: Points, grid: ViewGrid) -> tuple[Points, Inside, Inside | None]:
+        """Return places before they are displaced, which are surely inside, and which may be."""
+        straight = affines.transform_points(self.world_to_view(grid), world)
         if self.warp is None:
-            return _inside(straight, grid)
+            return straight, _inside(straight, grid), None
         reach = self.warp.reach_voxels
         shown = _inside(straight, grid, margin=-reach)
         # Only what lies near the sides may be drawn in or pushed out.
-        near = _inside(straight, grid, margin=reach) & ~shown
-        places = inverse(self.warp, straight[near], tolerance_voxels=1e-3)
-        shown[near] = _inside(places, grid)
+        return straight, shown, _inside(straight, grid, margin=reach) & ~shown
+
+    def _decided(
+        self, straight: Points, shown: Inside, near: Inside | None, grid: ViewGrid
+    ) -> Inside:
+        if self.warp is not None and near is not None:
+            places = inverse(self.warp, straight[near], tolerance_voxels=1e-3)
+            shown[near] = _inside(places, grid)
         return shown
 
 
@@ -88,9 +109,10 @@ class Move:
 
 def _inside(voxels: Points, grid: ViewGrid, margin: Vector3 | None = None) -> Inside:
     """Return which places lie in a view grown by a margin; sides that coincide are inside."""
-    edge = 0.5 + 1e-6 + (np.zeros(3) if margin is None else margin)
-    last = np.asarray(grid.size_voxels) - 1
-    return np.asarray(((voxels >= -edge) & (voxels <= last + edge)).all(axis=1))
+    middle = _middle(grid)
+    half = middle + 0.5 + 1e-6 + (0.0 if margin is None else margin)
+    x, y, z = (np.abs(voxels - middle) <= half).T
+    return np.asarray(x & y & z)
 
 
 def overlap(first: Pose, second: Pose, grid: ViewGrid, other: ViewGrid | None = None) -> float:
@@ -115,19 +137,54 @@ def overlap(first: Pose, second: Pose, grid: ViewGrid, other: ViewGrid | None = 
     return min(seen(first, grid, second, other), seen(second, other, first, grid))
 
 
+def is_overlap(first: Pose, second: Pose, grid: ViewGrid, least: float) -> bool:
+    """Return whether `overlap` of two views of one grid is at least so much.
+
+    Example:
+        >>> still, aside = (Pose(np.array([x, 0.0, 0.0]), np.eye(3)) for x in (0.0, 5.0))
+        >>> grid = ViewGrid(size_voxels=(10, 10, 10), spacing_mm=(1.0, 1.0, 1.0))
+        >>> is_overlap(still, aside, grid, 0.5), is_overlap(still, aside, grid, 0.6)
+        (True, False)
+    """
+    pairs = ((first, second), (second, first))
+    return all(other.shows_part(spread_over(one, grid), grid, least) for one, other in pairs)
+
+
 def seen(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float:
     """Return the part of the first view that the second one shows too, on a lattice."""
     return float(second.shows(spread_over(first, grid), other).mean())
 
 
+@lru_cache(maxsize=_RECENT)
 def spread_over(pose: Pose, grid: ViewGrid) -> Points:
-    """Return the world points of a 10 x 10 x 10 lattice over a view, shape ``(1000, 3)``."""
+    """Return the world points of a 10 x 10 x 10 lattice over a view, shape ``(1000, 3)``.
+
+    They are not to be written to: one view is compared with several others in turn.
+    """
+    (x, y, z), points = _lattice(grid)
+    if pose.warp is not None:
+        points = points + pose.warp.on_axes(x, y, z).reshape(-1, 3)
+    spread = affines.transform_points(pose.view_to_world(grid), points)
+    spread.flags.writeable = False
+    return spread
+
+
+@lru_cache(maxsize=_RECENT)
+def _lattice(grid: ViewGrid) -> tuple[tuple[_Axis, _Axis, _Axis], Points]:
+    """Return the view voxels of a lattice over a grid, per axis and all of them."""
     steps = (np.arange(_LATTICE) + 0.5) / _LATTICE
     x, y, z = (steps * size - 0.5 for size in grid.size_voxels)
-    points = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
-    if pose.warp is not None:
-        points = points + pose.warp.on_axes(x, y, z)
-    return affines.transform_points(pose.view_to_world(grid), points.reshape(-1, 3))
+    return (x, y, z), np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _middle(grid: ViewGrid) -> Vector3:
+    return (np.asarray(grid.size_voxels) - 1) / 2
+
+
+def _affine(linear: Linear, offset: Vector3) -> Affine:
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = linear, offset
+    return affine
 
 
 def centre_pose(source: Source, grid: ViewGrid) -> Pose:
@@ -150,7 +207,7 @@ def on_lattice(pose: Pose, source: Source, grid: ViewGrid) -> Pose:
     """
     if pose.warp is not None:
         return pose
-    to_source = np.linalg.inv(source.affine) @ pose.view_to_world(grid)
+    to_source = source.to_voxel @ pose.view_to_world(grid)
     linear = to_source[:3, :3]
     if np.abs(linear - np.rint(linear)).max() > 1e-6 or round(float(np.abs(linear).sum())) != 3:
         return pose

@@ -1,6 +1,6 @@
 """What drawing a view needs to know about a volume: geometry and range, no voxels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float64
@@ -26,6 +26,7 @@ class Source:
             for the whole volume.
         lesions: Per lesion, voxel coordinates of points spread over it, shape ``(P, 3)``, for
             crops that must not cut it.
+        to_voxel: RAS+ mm → voxel index, 4 x 4; follows from the affine.
 
     Example:
         >>> Source(word="a", shape=(4, 4, 4), affine=np.eye(4)).body is None
@@ -39,6 +40,7 @@ class Source:
     high: float = 1.0
     body: Box | None = None
     lesions: tuple[Lesion, ...] = ()
+    to_voxel: Affine = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no geometry.
@@ -52,3 +54,5 @@ class Source:
             raise ValueError("affine must be invertible: its three axes lie in one plane.")
         if not np.isfinite([self.low, self.high]).all():
             raise ValueError("low and high must be finite.")
+        # A draw asks for it many times.
+        object.__setattr__(self, "to_voxel", np.linalg.inv(self.affine))

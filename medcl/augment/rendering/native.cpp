@@ -1,4 +1,4 @@
-// Trilinear sampling on a CPU: what medcl/augment/rendering/trilinear.py says, step by step alike.
+// Trilinear sampling on a CPU: what medcl/augment/interpolation/trilinear.py says, step by step alike.
 //
 // torch's compiler reads voxels one by one where their places are computed; in plain loops a C++
 // compiler finds gathers of whole vectors. Rows of a view that lie whole inside of their box, most
@@ -58,20 +58,61 @@ void inner_row(const T* __restrict voxels, const Box& box, const Places& places,
     }
 }
 
-template <typename T>
+// Places of a row by plain numbers, which a compiler keeps in vectors.
+template <bool displaced>
+struct Row {
+    float first[3], step[3], m[9];
+    const float *u, *v, *w;
+
+    explicit Row(const Places& places) : u(places.shifts[0]), v(places.shifts[1]), w(places.shifts[2]) {
+        for (int axis = 0; axis < 3; ++axis) {
+            first[axis] = places.first[axis], step[axis] = places.step[axis];
+            for (int other = 0; other < 3; ++other)
+                m[3 * axis + other] = places.matrix[4 * axis + other];
+        }
+    }
+
+    float at(int axis, int32_t z) const {
+        float place = first[axis] + step[axis] * z;
+        if (displaced) {
+            place += u[z] * m[3 * axis];
+            place += v[z] * m[3 * axis + 1];
+            place += w[z] * m[3 * axis + 2];
+        }
+        return place;
+    }
+};
+
+template <bool displaced, typename T>
 void any_row(const T* __restrict voxels, const Box& box, const Places& places, int64_t size,
              float* __restrict made) {
+    const Row<displaced> row(places);
     const int32_t along_x = box.along_x, along_y = box.along_y;
     const int32_t last_x = box.last_x, last_y = box.last_y, last_z = box.last_z;
     const float end_x = last_x, end_y = last_y, end_z = last_z;
 #pragma GCC ivdep
-    for (int64_t z = 0; z < size; ++z) {
-        const float px = std::min(std::max(places.at(0, z), 0.0f), end_x);
-        const float py = std::min(std::max(places.at(1, z), 0.0f), end_y);
-        const float pz = std::min(std::max(places.at(2, z), 0.0f), end_z);
+    for (int32_t z = 0; z < static_cast<int32_t>(size); ++z) {
+        const float px = std::min(std::max(row.at(0, z), 0.0f), end_x);
+        const float py = std::min(std::max(row.at(1, z), 0.0f), end_y);
+        const float pz = std::min(std::max(row.at(2, z), 0.0f), end_z);
         const int32_t ix = px, iy = py, iz = pz;
         made[z] = blend(voxels, ix * along_x + iy * along_y + iz, ix < last_x ? along_x : 0,
                         iy < last_y ? along_y : 0, iz < last_z ? 1 : 0, px - ix, py - iy, pz - iz);
+    }
+}
+
+// Which places of a row lie within the source and half a voxel around it.
+template <bool displaced>
+void seen_row(const Places& places, const float* limits, float half, int64_t size,
+              uint8_t* __restrict seen) {
+    const Row<displaced> row(places);
+    const float low[3] = {limits[0] - half, limits[1] - half, limits[2] - half};
+    const float high[3] = {limits[3] + half, limits[4] + half, limits[5] + half};
+#pragma GCC ivdep
+    for (int32_t z = 0; z < static_cast<int32_t>(size); ++z) {
+        const float x = row.at(0, z), y = row.at(1, z), w = row.at(2, z);
+        seen[z] = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]) & (w >= low[2]) &
+                  (w <= high[2]);
     }
 }
 
@@ -113,18 +154,12 @@ extern "C" void medcl_trilinear(
             }
         }
         uint8_t* seen = inside + view * size + here;
-        if (is_inner) {
+        if (is_inner)
             std::memset(seen, 1, size_z);
-        } else {
-            for (int64_t z = 0; z < size_z; ++z) {
-                bool is_seen = true;
-                for (int axis = 0; axis < 3; ++axis) {
-                    const float place = places.at(axis, z);
-                    is_seen &= (place >= limits[axis] - half) & (place <= limits[3 + axis] + half);
-                }
-                seen[z] = is_seen;
-            }
-        }
+        else if (shifts)
+            seen_row<true>(places, limits, half, size_z, seen);
+        else
+            seen_row<false>(places, limits, half, size_z, seen);
         for (int64_t channel = 0; channel <= channels; ++channel) {
             const bool is_share = channel == channels;
             if (is_share && !valid) break;
@@ -134,8 +169,10 @@ extern "C" void medcl_trilinear(
                                    : values + (view * channels + channel) * size + here;
             if (is_inner)
                 inner_row(from, box, places, size_z, made);
+            else if (shifts)
+                any_row<true>(from, box, places, size_z, made);
             else
-                any_row(from, box, places, size_z, made);
+                any_row<false>(from, box, places, size_z, made);
         }
     }
 }

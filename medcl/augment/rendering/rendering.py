@@ -10,7 +10,7 @@ sample → fill → begin → run ── blur ── run ── … ── finis
 ```
 
 torch's compiler makes poor code of sampling for CPUs, which have their own ways; see
-`medcl.augment.rendering.native` and `medcl.augment.rendering.slabs`.
+`medcl.augment.interpolation.native` and `medcl.augment.interpolation.slabs`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ import torch
 from medcl.augment.compiling import Compiled, let_vary
 from medcl.augment.contract import PolicyModality
 from medcl.augment.grid import ViewGrid
+from medcl.augment.interpolation.trilinear import trilinear
 from medcl.augment.normalisation import Normalisation
 from medcl.augment.random_field import Words
 from medcl.augment.rendering.numbers import Columns, Numbers, parameters_of
 from medcl.augment.rendering.sampling import Samplings, interpolated
-from medcl.augment.rendering.trilinear import trilinear
 from medcl.augment.taps import is_everywhere
 from medcl.augment.transforms.catalogue import ValueTransform, is_pointwise
 from medcl.augment.transforms.transform import Setting

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from medcl.augment.interpolation.native import has_native, trilinear_native
+from medcl.augment.interpolation.slabs import trilinear_by_slabs
+from medcl.augment.interpolation.trilinear import HALF, coordinates, trilinear
 from medcl.augment.rendering.lattice import Lattice
-from medcl.augment.rendering.native import has_native, trilinear_native
-from medcl.augment.rendering.slabs import trilinear_by_slabs
-from medcl.augment.rendering.strip import Strip, strip_of
-from medcl.augment.rendering.trilinear import HALF, coordinates, trilinear
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_of
 from medcl.augment.taps import RADII, smooth
 from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box
@@ -78,7 +79,7 @@ def interpolated(
 
 
 def samplings(strip: Strip, *, device: torch.device) -> Samplings:
-    """Return what `medcl.augment.rendering.trilinear.trilinear` asks for, on the device.
+    """Return what `medcl.augment.interpolation.trilinear.trilinear` asks for, on the device.
 
     Args:
         strip: The boxes; where a view steps over several source voxels at once, its box is

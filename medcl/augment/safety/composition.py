@@ -27,6 +27,7 @@ def find_violations(
     window: Normalisation,
     transforms: Transforms,
     task: TaskProfile,
+    native: float | None = None,
 ) -> list[Violation]:
     """Return every reason to refuse.
 
@@ -36,6 +37,7 @@ def find_violations(
         window: From physical values to what the network sees.
         transforms: By name, in order; those that never happen do not count.
         task: What the encoder is for.
+        native: Noise of the scans, where `medcl.augment.safety.native_noise` knows it.
 
     Returns:
         Violations, none if safe.
@@ -47,7 +49,7 @@ def find_violations(
         if flag not in absent:
             tolerance = tolerance_of(flag, region)
             broken = _broken(live, flag, modality)
-            found += broken or departing(live, flag, modality, tolerance)
+            found += broken or departing(live, flag, modality, tolerance, native)
     found += beyond_acquisitions(live, modality, region)
     found += windowed(window, modality, task)
     return found + list(hiding(live, task))

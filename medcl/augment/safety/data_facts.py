@@ -13,7 +13,7 @@ from medcl.augment.transforms.crop import Crop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """Counts over volumes; nothing in here is a header value.
+    """Counts over volumes, and how noisy they are; nothing in here is a header value.
 
     Attributes:
         volumes: How many there are.
@@ -22,6 +22,8 @@ class DataFacts:
         unsure_hounsfield: CT whose values do not look like HU.
         unsure_suv: PET whose values are not SUV.
         with_lesions: Where the lesions are known.
+        noise_sd: Noise in HU that nine of ten CT have at least, each as it is stored; 0 where that
+            is not known.
 
     Example:
         >>> DataFacts(volumes=3, unsaid_orientation=1).unsaid_spacing
@@ -34,16 +36,18 @@ class DataFacts:
     unsure_hounsfield: int = 0
     unsure_suv: int = 0
     with_lesions: int = 0
+    noise_sd: float = 0.0
 
-    def to_json(self) -> dict[str, int]:
-        """Return the counts by name."""
+    def to_json(self) -> dict[str, int | float]:
+        """Return the figures by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DataFacts":
         """Return the facts that `to_json` wrote; what is not there counts as 0."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: int(value) for name, value in content.items() if name in known})
+        counts = {field.name for field in fields(cls)} - {"noise_sd"}
+        known = {name: int(value) for name, value in content.items() if name in counts}
+        return cls(noise_sd=float(content.get("noise_sd", 0.0)), **known)
 
 
 def find_unknowns(

@@ -5,6 +5,7 @@ up.
 """
 
 from medcl.augment.contract import Flag, PolicyModality, claim_of
+from medcl.augment.safety.native_noise import drowned, presumed_noise_of
 from medcl.augment.safety.refusing import (
     Transforms,
     is_independent,
@@ -22,9 +23,21 @@ from medcl.augment.worst_case import HasLine, HasSpread, Line
 
 
 def departing(
-    live: Transforms, flag: Flag, modality: PolicyModality, tolerance: Tolerance
+    live: Transforms,
+    flag: Flag,
+    modality: PolicyModality,
+    tolerance: Tolerance,
+    native: float | None = None,
 ) -> list[Violation]:
-    """Return a violation where what is bounded exceeds, all together, what a task tolerates."""
+    """Return a violation where what is bounded exceeds, all together, what a task tolerates.
+
+    Args:
+        live: Transforms that happen, by name.
+        flag: What may depart.
+        modality: What the volumes are.
+        tolerance: Of the task.
+        native: Noise of the scans, where `medcl.augment.safety.native_noise` knows it.
+    """
     bounds = bounds_of(live)
     guilty = {
         name: each
@@ -48,7 +61,7 @@ def departing(
             ratio *= bounds.volume_between
         return measured(flag, guilty, max(high - 1, 1 - low), ratio - 1, tolerance)
     if flag is Flag.LOWCONTRAST_CNR:
-        return _faint(live, guilty, modality, tolerance)
+        return _faint(guilty, modality, tolerance, native)
     claims = {
         name: claim_of(each.contract(modality), flag).bound or 0.0 for name, each in guilty.items()
     }
@@ -109,17 +122,20 @@ def _uncalibrated(
 
 
 def _faint(
-    live: Transforms, guilty: Transforms, modality: PolicyModality, tolerance: Tolerance
+    guilty: Transforms, modality: PolicyModality, tolerance: Tolerance, native: float | None
 ) -> list[Violation]:
     noisy: list[float] = []
     others: list[float] = []
-    for name, each in guilty.items():
-        bound = claim_of(live[name].contract(modality), Flag.LOWCONTRAST_CNR).bound or 0.0
+    least = 0.0
+    for each in guilty.values():
+        bound = claim_of(each.contract(modality), Flag.LOWCONTRAST_CNR).bound or 0.0
+        bound, least = drowned(each, bound, native), max(least, presumed_noise_of(each, native))
         is_noise = isinstance(each, HasSpread) and any("noise" in what for what in each.spread())
         (noisy if is_noise else others).append(bound)
     # One view may have all of it and the other none, so the difference is as large as the loss.
     lost = 1 - contrast_left(noisy, others)
-    return measured(Flag.LOWCONTRAST_CNR, guilty, lost, lost, tolerance)
+    beside = f" beside {least:g} HU of noise" if least > 0 and modality == "CT" else ""
+    return measured(Flag.LOWCONTRAST_CNR, guilty, lost, lost, tolerance, beside)
 
 
 def bounds_of(live: Transforms) -> SpatialBounds:

@@ -24,8 +24,8 @@ class Crop:
     Attributes:
         min_overlap: Smallest shared fraction of the volume of two views of one volume, after
             rotation and scale, measured both ways.
-        min_body_fraction: Smallest part of a view that lies in the body; a view that would hold
-            less even around the middle of the body is taken there.
+        min_body_fraction: Smallest part of a view, a local one too, that lies in the body; a view
+            that would hold less even around the middle of the body is taken there.
         lesions: What becomes of lesions of `Source.lesions`. A lesion counts as shown from 80 % on,
             and views lie so that none is cut where that is possible.
 

@@ -1,15 +1,16 @@
 """Motion: the patient moves once or twice while k-space is filled."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from torch.nn import functional as F
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.interpolation.resampling import resampled
 from medcl.augment.transforms.transform import (
     Parameters,
     Setting,
@@ -19,7 +20,10 @@ from medcl.augment.transforms.transform import (
 )
 from medcl.shapes import Views
 
+Vectors = Float[torch.Tensor, "B 3"]
+
 _EVENTS = 2
+_Movement = tuple[Vectors, Vectors, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +89,26 @@ class Motion:
         axis = 2 + "xyz".index(self.axis)
         degrees, mm = parameters["degrees"].to(views), parameters["mm"].to(views)
         begin = parameters["begin"].to(views)
-        place = 2.0 * torch.fft.fftfreq(views.shape[axis], device=views.device)
-        ends = (begin[:, 1:], torch.full_like(begin[:, 1:], 2.0))
+        size = views.shape[axis]
         shape = [len(views), 1, 1, 1, 1]
         shape[axis] = -1
-        change = torch.zeros((), dtype=torch.complex64, device=views.device)
-        for event in range(_EVENTS):
-            part = slice(3 * event, 3 * event + 3)
-            moved = _moved(views, degrees[:, part], mm[:, part], setting.spacing_mm)
-            lines = (place >= begin[:, event, None]) & (place < ends[event])
-            spectrum = torch.fft.fft(moved - views, dim=axis)
-            change = change + spectrum * lines.reshape(shape)
-        added = torch.fft.ifft(change, dim=axis)
-        magnitude = torch.hypot(views + added.real, added.imag)
+        # Late lines are positive frequencies, half of k-space: all that is transformed. A line
+        # without its mirror image is half of a real wave, and as much of that a quarter later.
+        place = 2.0 * torch.fft.fftfreq(size, device=views.device)[: size // 2 + 1]
+        change: torch.Tensor | None = None
+        for turn, way, start, end in _movements(degrees, mm, begin):
+            moved = _moved(views, turn, way, setting.spacing_mm, compiled=setting.compiled)
+            lines = (place >= start[:, None]) & (place < end[:, None]) & (place > 0)
+            weights = lines.to(views).mul_(0.5).reshape(shape)
+            late = torch.fft.rfft(moved.sub_(views), dim=axis).mul_(weights)
+            change = late if change is None else change.add_(late)
+        assert change is not None
+        real = torch.fft.irfft(change, n=size, dim=axis)
+        imaginary = torch.fft.irfft(change.mul_(-1j), n=size, dim=axis)
+        magnitude = torch.hypot(real.add_(views), imaginary)
         is_still = (degrees == 0.0).all(dim=1) & (mm == 0.0).all(dim=1)
+        if views.device.type == "cpu" and not is_still.any():
+            return magnitude
         return torch.where(is_still.reshape(-1, 1, 1, 1, 1), views, magnitude)
 
     def resamples(self) -> bool:
@@ -125,24 +135,51 @@ class Motion:
         )
 
 
+def _movements(
+    degrees: Float[torch.Tensor, "B 6"],
+    mm: Float[torch.Tensor, "B 6"],
+    begin: Float[torch.Tensor, "B 2"],
+) -> list[_Movement]:
+    """Return each movement as turns, ways, and the parts of half of k-space it begins and ends at.
+
+    A second one that does not differ from the first is none of its own. A GPU would have to be
+    waited for to know.
+    """
+    first, second = slice(0, 3), slice(3, 6)
+    end = torch.full_like(begin[:, 0], 2.0)
+    on_cpu = degrees.device.type == "cpu"
+    if on_cpu and all(torch.equal(each[:, first], each[:, second]) for each in (degrees, mm)):
+        return [(degrees[:, first], mm[:, first], begin[:, 0], end)]
+    return [
+        (degrees[:, first], mm[:, first], begin[:, 0], begin[:, 1]),
+        (degrees[:, second], mm[:, second], begin[:, 1], end),
+    ]
+
+
 def _moved(
     views: Views,
-    degrees: Float[torch.Tensor, "B 3"],
-    mm: Float[torch.Tensor, "B 3"],
+    degrees: Vectors,
+    mm: Vectors,
     spacing_mm: tuple[float, float, float],
+    *,
+    compiled: bool = False,
 ) -> Views:
     """Return views turned about their centre and moved; beyond the edge lies the edge voxel."""
+    spacing, middle = torch.tensor(
+        [spacing_mm, [(size - 1) / 2 for size in views.shape[2:]]], dtype=mm.dtype
+    ).to(views.device, non_blocking=True)
+    back = _rotations(-degrees) * spacing / spacing[:, None]
+    offset = middle - (back * (middle + mm / spacing)[:, None, :]).sum(dim=2)
+    return resampled(views, torch.cat([back, offset[:, :, None]], dim=2), compiled=compiled)
+
+
+def _rotations(degrees: Vectors) -> Float[torch.Tensor, "B 3 3"]:
+    """Return rotations by vectors along their axes, by the formula of Rodrigues."""
     x, y, z = torch.deg2rad(degrees).unbind(dim=1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).reshape(-1, 3, 3)
-    back = torch.linalg.matrix_exp(-skew)
-    # grid_sample wants coordinates from -1 to 1 over the extent, last axis first.
-    half = torch.tensor(
-        [size * step / 2 for size, step in zip(views.shape[2:], spacing_mm, strict=True)],
-        device=views.device,
-    )
-    linear = back * half / half[:, None]
-    offset = -(back * mm[:, None, :]).sum(dim=2) / half
-    theta = torch.cat([linear.flip((1, 2)), offset.flip(1)[:, :, None]], dim=2)
-    grid = F.affine_grid(theta, list(views.shape), align_corners=False)
-    return F.grid_sample(views, grid, padding_mode="border", align_corners=False)
+    turns = torch.deg2rad(degrees).norm(dim=1)[:, None, None] / math.pi
+    # sinc(t) is sin(pi t) / (pi t), and 1 where nothing turns.
+    square = (skew[:, :, :, None] * skew[:, None]).sum(dim=2)
+    still = torch.eye(3, dtype=degrees.dtype, device=degrees.device)
+    return still + torch.sinc(turns) * skew + torch.sinc(turns / 2) ** 2 / 2 * square

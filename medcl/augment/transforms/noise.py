@@ -90,8 +90,8 @@ class GaussianNoise:
         """Return what is preserved: the mean of every tissue, on CT.
 
         Variances add, so contrast over noise falls to ``1 / sqrt(1 + (added / native)²)`` of what
-        it was. The bound is that of a scan as noisy as `presumed_noise` or more; of a cleaner one
-        the same noise drowns more, which only an audit of its volumes can tell.
+        it was. The bound is that of a scan as noisy as `presumed_noise` or more; in a cleaner one
+        the same noise drowns more, see `medcl.augment.safety.native_noise`.
         """
         if modality != "CT":
             return preserving(

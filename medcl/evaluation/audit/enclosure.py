@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from medcl.augment.contract import Flag, claim_of
+from medcl.augment.contract import Flag, PolicyModality, claim_of
 from medcl.augment.policy import Policy
-from medcl.augment.views import draw
-from medcl.augment.worst_case import HasPresumedNoise
-from medcl.evaluation.audit.departures import as_presumed, departures
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.native_noise import drowned, native_noise, presumed_noise_of
+from medcl.augment.transforms.catalogue import Transform
+from medcl.evaluation.audit.alone import GAP, LOST_BY_CROP, ByFlag, departures_of, scene_of
 from medcl.evaluation.measures.anatomy import Anatomy, Case
-from medcl.evaluation.measures.observed import observe
-from medcl.evaluation.measures.view import measure_pair, measure_view
 
 _SHARE = 0.999
 _LEAST = {
@@ -42,6 +41,7 @@ class Declared:
         measured: Departure that all but one draw of a thousand stay within.
         precision: What views without the transform measure: the resolution of the audit itself.
         num_draws: Views or pairs measured.
+        is_local: Whether it was measured on local views.
     """
 
     transform: str
@@ -51,6 +51,7 @@ class Declared:
     measured: float
     precision: float
     num_draws: int
+    is_local: bool = False
 
     @property
     def is_enclosed(self) -> bool:
@@ -63,8 +64,8 @@ class Declared:
         unit = f" {self.unit}" if self.unit else ""
         return (
             f"{self.transform} declares to change {self.flag} by {self.bound:.3g}{unit} at most, "
-            f"and {self.measured:.3g}{unit} was measured, {self.precision:.2g} of which may be the "
-            f"measurement's own."
+            f"and {self.measured:.3g}{unit} was measured{' on local views' * self.is_local}, "
+            f"{self.precision:.2g} of which may be the measurement's own."
         )
 
 
@@ -76,8 +77,11 @@ def enclosures(
     draws: int,
     corners: int,
     seed: int = 0,
+    facts: DataFacts | None = None,
 ) -> list[Declared]:
     """Measure every transform of a policy alone, at the places that the policy's crop gives.
+
+    Of local views, what they share with global ones and what they show of lesions is no departure.
 
     Args:
         policy: The policy.
@@ -86,44 +90,74 @@ def enclosures(
         draws: Random pairs of views per volume.
         corners: Pairs per volume at the corners of all ranges.
         seed: Seed of the draws.
+        facts: Of the volumes, for how noisy they are; the region of the policy says so else.
 
     Returns:
-        One per transform and declared flag that can be measured.
+        One per transform and declared flag that can be measured on global views, and one more
+        that can be on local ones.
     """
+    native = native_noise(policy.modality, policy.region, facts)
     places = tuple(each for each in policy.transforms if each.kind == "crop")
-    still = _departures(
-        replace(policy, transforms=places, partner=None), cases, anatomies, draws, 0, seed
-    )
+    scene = scene_of(policy, cases, anatomies, seed)
+    bare = replace(policy, transforms=places, partner=None)
+    still = departures_of(bare, scene, draws, 0)
     found = []
     for name, transform in policy.named.items():
         is_crop = transform.kind == "crop"
         transforms = (transform,) if is_crop else (*places, transform)
         alone = replace(policy, transforms=transforms, partner=None)
-        presumed = transform.presumed_noise() if isinstance(transform, HasPresumedNoise) else 0.0
-        measured = _departures(alone, cases, anatomies, draws, corners, seed, presumed)
-        contract = transform.contract(policy.modality)
-        is_shared = getattr(transform, "sharing", "independent") == "batch"
-        for flag in Flag:
-            claim = claim_of(contract, flag)
-            source = flag.value
-            if is_crop and flag is Flag.LESION_MASS:
-                source = _LOST_BY_CROP
-            elif is_shared and claim.bound == 0 and flag in _OF_VALUES:
-                source = f"{flag.value}{_GAP}"
-            if claim.bound is None or not measured.get(source):
-                continue
-            plain = 0.0 if is_crop else _most(still.get(flag.value, []))
-            found.append(
-                Declared(
-                    transform=name,
-                    flag=flag.value,
-                    bound=claim.bound,
-                    unit=claim.unit,
-                    measured=_most(measured[source]),
-                    precision=plain + _LEAST.get(flag, _ROUNDING),
-                    num_draws=len(measured[source]),
-                )
+        presumed = presumed_noise_of(transform, native)
+        measured = departures_of(alone, scene, draws, corners, presumed)
+        for is_local in (False, True):
+            plain = {} if is_crop else still.of(is_local=is_local)
+            found += _held(
+                name,
+                policy.modality,
+                transform,
+                native,
+                measured.of(is_local=is_local),
+                plain,
+                is_local,
             )
+    return found
+
+
+def _held(
+    name: str,
+    modality: PolicyModality,
+    transform: Transform,
+    native: float | None,
+    measured: ByFlag,
+    plain: ByFlag,
+    is_local: bool,
+) -> list[Declared]:
+    """Return what one transform declares, beside what was measured."""
+    found = []
+    contract = transform.contract(modality)
+    is_shared = getattr(transform, "sharing", "independent") == "batch"
+    for flag in Flag:
+        claim = claim_of(contract, flag)
+        source = flag.value
+        if transform.kind == "crop" and flag is Flag.LESION_MASS:
+            source = LOST_BY_CROP
+        elif is_shared and claim.bound == 0 and flag in _OF_VALUES:
+            source = f"{flag.value}{GAP}"
+        if claim.bound is None or not measured.get(source):
+            continue
+        is_contrast = flag is Flag.LOWCONTRAST_CNR
+        bound = drowned(transform, claim.bound, native) if is_contrast else claim.bound
+        found.append(
+            Declared(
+                transform=name,
+                flag=flag.value,
+                bound=bound,
+                unit=claim.unit,
+                measured=_most(measured[source]),
+                precision=_most(plain.get(flag.value, [])) + _LEAST.get(flag, _ROUNDING),
+                num_draws=len(measured[source]),
+                is_local=is_local,
+            )
+        )
     return found
 
 
@@ -131,7 +165,6 @@ def _most(values: Sequence[float]) -> float:
     return float(np.quantile(values, _SHARE, method="higher")) if values else 0.0
 
 
-_GAP = "_between_views"
 _OF_VALUES = frozenset(
     {
         Flag.HU_CALIBRATION,
@@ -142,42 +175,3 @@ _OF_VALUES = frozenset(
     }
 )
 """What a whole batch may share without harm: no comparison can see it, so it is compared."""
-
-_LOST_BY_CROP = "lost by crop"
-"""A crop's bound is on what two views do not share: a lesion lies anywhere in them."""
-
-
-def _departures(
-    policy: Policy,
-    cases: Sequence[Case],
-    anatomies: Sequence[Anatomy],
-    draws: int,
-    corners: int,
-    seed: int,
-    presumed: float = 0.0,
-) -> dict[str, list[float]]:
-    """Return how far each view departs from the truth, by flag."""
-    sources = [case.source for case in cases]
-    found: dict[str, list[float]] = {}
-    for step in range(draws + corners):
-        pairs = [
-            observe(
-                draw(policy, sources, seed=seed, step=step, view=view, corners=step >= draws),
-                cases,
-                anatomies,
-            )
-            for view in (0, 1)
-        ]
-        for first, second in zip(*pairs, strict=True):
-            figures = measure_view(first), measure_view(second)
-            for each in figures:
-                for flag, value in departures(as_presumed(each, presumed), policy).items():
-                    found.setdefault(flag.value, []).append(value)
-            pair = measure_pair(first, second, figures)
-            found.setdefault(_LOST_BY_CROP, []).append(1 - pair["overlap"])
-            apart = dict(figures[0]) | {
-                name.removesuffix(_GAP): value for name, value in pair.items() if _GAP in name
-            }
-            for flag, value in departures(apart, policy).items():
-                found.setdefault(f"{flag.value}{_GAP}", []).append(value)
-    return found

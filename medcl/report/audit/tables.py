@@ -79,7 +79,7 @@ def declared_table(declared: Sequence[Content]) -> str:
             continue
         rows.append(
             [
-                spoken(each["transform"]),
+                spoken(each["transform"]) + ", local views" * each.get("is_local", False),
                 _flag(each["flag"]),
                 f"{number(each['bound'])} {each['unit']}",
                 f"{number(each['measured'])} {each['unit']}",

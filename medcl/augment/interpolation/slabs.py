@@ -1,7 +1,7 @@
 """Trilinear sampling on a CPU without a compiler: slab by slab, so that a slab stays in the cache.
 
-What `medcl.augment.rendering.trilinear` says in one go over a whole view goes through memory some
-fifty times; a slab of it goes through the cache instead, in a quarter of the time.
+What `medcl.augment.interpolation.trilinear` says in one go over a whole view goes through memory
+some fifty times; a slab of it goes through the cache instead, in a quarter of the time.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Shaped
 
-from medcl.augment.rendering.trilinear import HALF, WHOLE, Inside, Values
+from medcl.augment.interpolation.trilinear import HALF, WHOLE, Inside, Values
 
 _SLAB_VOXELS = 131_072
 """A dozen arrays of so many floats fit into a cache."""
@@ -65,7 +65,7 @@ def trilinear_by_slabs(
     view_shape: tuple[int, int, int],
     channels: int,
 ) -> tuple[Values, Inside]:
-    """Return what `medcl.augment.rendering.trilinear.trilinear` does, within rounding."""
+    """Return what `medcl.augment.interpolation.trilinear.trilinear` does, within rounding."""
     values = torch.empty(len(layout), channels, *view_shape)
     inside = torch.ones(len(layout), 1, *view_shape, dtype=torch.bool)
     flat = voxels.to(torch.float32)

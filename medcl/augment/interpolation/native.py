@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 
 from medcl.augment.compiling import cpp_compiler
-from medcl.augment.rendering.trilinear import HALF, WHOLE, Inside, Values
+from medcl.augment.interpolation.trilinear import HALF, WHOLE, Inside, Values
 
-_SOURCE = Path(__file__).with_name("native.cpp")
+_SOURCE = Path(__file__).parents[1] / "rendering" / "native.cpp"
 _BASIC = ("-O3", "-std=c++17", "-ffp-contract=off")
 _FLAGS = ((*_BASIC, "-march=native", "-fopenmp", "-fno-trapping-math", "-fno-math-errno"), _BASIC)
 """The best, and what every compiler knows; a sum is rounded after each of its steps, as torch's."""
@@ -41,7 +41,7 @@ def trilinear_native(
     view_shape: tuple[int, int, int],
     channels: int,
 ) -> tuple[Values, Inside]:
-    """Return what `medcl.augment.rendering.trilinear.trilinear` does, step by step alike.
+    """Return what `medcl.augment.interpolation.trilinear.trilinear` does, step by step alike.
 
     Raises:
         RuntimeError: There is no compiler; `has_native` says so before.

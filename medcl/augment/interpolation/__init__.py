@@ -1,0 +1,1 @@
+"""Trilinear interpolation: one meaning, and the ways to it that each machine is fast at."""
