@@ -11,12 +11,12 @@ from medcl.augment.grid import LocalViews
 from medcl.augment.partner import OtherSeries
 from medcl.augment.transforms.cutout import Cutout
 from medcl.runtime import seeds
+from medcl.store.partners import partners_of
 from medcl.store.store import Store
 from medcl.training import checkpoint as checkpoints
 from medcl.training.batches import BatchReader
 from medcl.training.cohort import Cohort
 from medcl.training.loop import pretrain
-from medcl.training.partners import partners_of
 from medcl.training.portions import Reading
 from medcl.training.recipe import Machine
 from medcl.training.sampler import PatientSampler
