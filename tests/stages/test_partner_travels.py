@@ -1,6 +1,8 @@
 """A policy with partners stops a run whose task needs what two series do not share."""
 
 import json
+import re
+import sqlite3
 
 import pytest
 
@@ -20,8 +22,16 @@ def test_partners_are_refused_by_name_before_a_run_and_by_a_later_task(site, cap
     assert "SC015" in said
     assert not (site.runs / "paired").exists()
     assert medcl("pretrain", settings, PARTNER, "task=lateral") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"Of [0-9.]+ % of the pairs the second view was of another series", said)
     folder = site.runs / "paired/encoder"
     papers = json.loads((folder / "preprocessing.json").read_text())
+    assert "of the pairs the second view was of another series" in (
+        (folder / "model_card.md").read_text()
+    )
+    with sqlite3.connect(site.runs / "mlflow.db") as database:
+        shares = database.execute("SELECT value FROM metrics WHERE key = 'partner_share'")
+        assert 0 < max(value for (value,) in shares) <= 1
     assert papers["policy"]["partner"] == {"kind": "other_series", "probability": 0.5}
     with pytest.raises(PolicyError, match=r"partner\.probability is 0\.5"):
         encoders.take_up(folder, task="texture", test_patients=(), key_fingerprint="0")
