@@ -94,6 +94,7 @@ def difficulty(content: Content) -> str:
         + f"<p>{page.mark(Mark(found['verdict'], kind or 'none'))} "
         + f"{page.escape(found['sentence'])}</p>"
         + difficulty_table(found)
+        + page.paragraphs([said] if (said := found.get("partner_sentence")) else [])
     )
 
 
