@@ -48,7 +48,8 @@ def sentences(report: SafetyReport) -> list[str]:
         for finding in report.findings
         if finding.status != "pass"
     ]
-    return lines + [each.sentence for each in report.breaches]
+    paired = [] if report.partners is None else [report.partners.sentence]
+    return lines + [each.sentence for each in report.breaches] + paired
 
 
 def keep(
@@ -107,6 +108,12 @@ def track(folder: Path, config: AuditConfig, content: Content, *, fingerprint: s
 def _metrics(content: Content) -> dict[str, float]:
     found = {f"safety/{each['name']}_worst": each["worst"] for each in content["findings"]}
     difficulty = content["difficulty"]
+    if content["partners"] is not None:
+        found["partners/share_of_volumes"] = content["partners"]["share"]
+        for each in content["partners"]["differences"]:
+            found[f"partners/{each['name']}_mean"] = each["mean"]
+    if difficulty is not None and difficulty["partner_share"] is not None:
+        found["difficulty/partner_share"] = difficulty["partner_share"]
     for name in ("untrained", "trained"):
         if difficulty is not None and difficulty[name] is not None:
             for figure in ("r_at_1", "mrr", "loss_position"):

@@ -23,6 +23,9 @@ _GAIN = 1.01
 _CLEARLY = 1.05
 """Another place, or a mirror image, must agree by so much better or worse for it to be told."""
 
+_LEAST_MORE = 0.01
+"""Chance makes some thousand values in 16 x 16 cells agree by as much."""
+
 _SIGNS = [np.array(signs) for signs in product((1.0, -1.0), repeat=3)]
 _MIRRORED = [signs for signs in _SIGNS if np.prod(signs) < 0]
 _TURNED = [signs for signs in _SIGNS if np.prod(signs) > 0 and signs.min() < 0]
@@ -90,7 +93,7 @@ def alignment_of(shared: Shared, *, reach_mm: float) -> Alignment:
         shift_mm=(float(shift[0]), float(shift[1]), float(shift[2])),
         turn_degrees=float(np.linalg.norm(turn)),
         zoom=float(np.abs(np.exp(zoom) - 1).max()),
-        is_told=best > _CLEARLY * aside,
+        is_told=_is_clearly_more(best, aside),
         is_cut=bool(((np.abs(shift) >= reach - 1e-6) & (reach < reach_mm)).any()),
         agreement=shared.agreement(shared.points),
         looks_mirrored=_any(_clearly_over(shared, reach, signs, found) for signs in _MIRRORED),
@@ -119,9 +122,13 @@ def _clearly_over(shared: Shared, reach: Vector3, signs: Vector3, found: Points)
         return None
     part = shared.only(both)
     other, itself = part.agreement((over + shift)[both]), part.agreement(found[both])
-    if other > _CLEARLY * itself:
+    if _is_clearly_more(other, itself):
         return True
-    return False if itself > _CLEARLY * other else None
+    return False if _is_clearly_more(itself, other) else None
+
+
+def _is_clearly_more(one: float, other: float) -> bool:
+    return one > _CLEARLY * other and one - other > _LEAST_MORE
 
 
 _Found = tuple[float, np.ndarray]

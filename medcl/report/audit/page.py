@@ -10,6 +10,7 @@ from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.report import page
 from medcl.report.audit.measured import controls, difficulty, encoder, measured
+from medcl.report.audit.partners import partners
 from medcl.report.audit.purpose import MODALITIES, changes, purpose
 from medcl.report.audit.sign_off import limitations, reader_study, signature
 from medcl.report.audit.tables import Content
@@ -56,6 +57,7 @@ def audit_page(content: Content, given: Surroundings) -> str:
         Section("Purpose", purpose(policy, task, words)),
         Section("What the views change, and what in the world does the same", changes(policy)),
         Section("What was measured", measured(content)),
+        Section("Pairs of two series", partners(content)),
         Section("Controls", controls(content)),
         Section("Is there something to learn?", difficulty(content)),
         Section("What the encoder has learnt to ignore", encoder(content)),
