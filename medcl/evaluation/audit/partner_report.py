@@ -92,9 +92,10 @@ class PartnerSummary:
         return (
             f"{census.num_with_partner} of {census.num_volumes} volumes "
             f"({100 * census.share:.0f} %) have a partner: another series of the same patient in "
-            f"the same frame of reference. {self.num_pairs} such pairs of {self.num_patients} "
-            f"patients were measured, by the volumes and by {self.num_drawn} pairs of views, of "
-            f"which {self.num_found} could be given by the partner."
+            f"the same frame of reference. {self.num_pairs} pairs of volumes of "
+            f"{self.num_patients} patients were measured. {self.num_drawn} pairs of views were "
+            f"drawn of them, and in {self.num_found} of these the partner showed the place and "
+            f"gave the second view."
         )
 
     def to_json(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ from medcl.shapes import Points, Vector3
 
 Values = Float64[np.ndarray, "P"]
 Bins = Int64[np.ndarray, "P"]
+Edges = Float64[np.ndarray, "_"]
 Inside = Bool[np.ndarray, "P"]
 
 NUM_BINS = 16
@@ -21,7 +22,6 @@ FEWEST_POINTS = 500
 
 _MOST_POINTS = 16_000
 _LEAST_INSIDE = 0.5
-_EXTREMES_PERCENT = (0.5, 99.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,17 +90,27 @@ def _entropy(counts: np.ndarray) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def binned(values: Values, ends: tuple[float, float]) -> Bins:
-    """Return the bin of each value between two ends; what lies beyond is in the outermost."""
-    low, high = ends
-    steps = (values - low) / max(high - low, 1e-12) * NUM_BINS
-    return np.clip(steps, 0, NUM_BINS - 1).astype(np.int64)
+def edges_of(values: Values) -> Edges:
+    """Return edges between bins that hold as many of these values each, as far as they differ.
+
+    Organs differ by a tenth of what air and bone do; bins of equal width would not tell them apart.
+
+    Args:
+        values: Those of the body, at best: all that is darker falls into the first bin.
+
+    Returns:
+        15 edges at most, rising.
+
+    Example:
+        >>> edges_of(np.arange(160.0)).round().tolist()[:3]
+        [10.0, 20.0, 30.0]
+    """
+    return np.unique(np.quantile(values, np.linspace(0, 1, NUM_BINS + 1)[1:-1]))
 
 
-def ends_of(values: Values) -> tuple[float, float]:
-    """Return the range of values, without extremes."""
-    low, high = np.percentile(values, _EXTREMES_PERCENT).tolist()
-    return low, high
+def binned(values: Values, edges: Edges) -> Bins:
+    """Return the bin of each value, 0 to 15."""
+    return np.searchsorted(edges, values).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,15 +121,17 @@ class Shared:
         points: World points in mm, spread evenly, in both volumes.
         extent_mm: How far they reach along each world axis.
         first: Bins of the first volume's values there.
+        body: Which of them lie in the body, as the first volume shows it.
         second: The other volume.
-        ends: Range of its bins.
+        edges: Between the bins of its values.
     """
 
     points: Points
     extent_mm: Vector3
     first: Bins
+    body: Inside
     second: Scan
-    ends: tuple[float, float]
+    edges: Edges
 
     def agreement(self, places: Points) -> float:
         """Return how well the other volume agrees where each point is looked up elsewhere.
@@ -136,11 +148,13 @@ class Shared:
         if inside.mean() < _LEAST_INSIDE:
             return 0.0
         values = self.second.blended(voxels[inside])
-        return agreement(self.first[inside], binned(values, self.ends))
+        return agreement(self.first[inside], binned(values, self.edges))
 
     def only(self, which: Inside) -> "Shared":
         """Return some of the places alone; how far all of them reach is kept."""
-        return replace(self, points=self.points[which], first=self.first[which])
+        return replace(
+            self, points=self.points[which], first=self.first[which], body=self.body[which]
+        )
 
     def held(self, places: Points) -> Inside:
         """Return which of these world points the other volume shows."""
@@ -174,13 +188,20 @@ def shared_places(first: Scan, second: Scan) -> Shared | None:
     points = points[kept[0] & kept[1]]
     if len(points) < FEWEST_POINTS:
         return None
-    values = [each.blended(each.voxels_of(points)) for each in (first, second)]
+    values, bodies = [], []
+    for each in (first, second):
+        voxels = each.voxels_of(points)
+        values.append(each.blended(voxels))
+        body = each.at_nearest(each.anatomy.body, voxels)
+        bodies.append(body if body.sum() >= FEWEST_POINTS else np.ones(len(points), dtype=bool))
+    edges = [edges_of(each[body]) for each, body in zip(values, bodies, strict=True)]
     return Shared(
         points=points,
         extent_mm=np.asarray(np.ptp(points, axis=0) + step),
-        first=binned(values[0], ends_of(values[0])),
+        first=binned(values[0], edges[0]),
+        body=bodies[0],
         second=second,
-        ends=ends_of(values[1]),
+        edges=edges[1],
     )
 
 

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from medcl.evaluation.measures.agreement import Shared
+from medcl.evaluation.measures.agreement import FEWEST_POINTS, Shared
 from medcl.shapes import Points, Vector3
 
 _FINEST = 16
@@ -79,7 +79,7 @@ def alignment_of(shared: Shared, *, reach_mm: float) -> Alignment:
         What was found.
     """
     reach = np.minimum(reach_mm, shared.extent_mm / 3)
-    coarse = _lattice(shared, reach, np.ones(3))
+    coarse = _lattice(shared, reach / 2, np.ones(3), steps=(0, -1, 1, -2, 2))
     starts = [np.zeros(9), np.concatenate([max(coarse, key=lambda each: each[0])[1], np.zeros(6)])]
     at_header, elsewhere = (
         _refined(lambda it: shared.agreement(_moved(shared, it)), start, _steps(shared, reach))
@@ -110,18 +110,19 @@ def _any(told: Iterable[bool | None]) -> bool | None:
 def _clearly_over(shared: Shared, reach: Vector3, signs: Vector3, found: Points) -> bool | None:
     """Return whether the other series agrees clearly better when turned over.
 
-    Both are asked of the same places: what little two volumes share at an odd shift may be of one
-    tissue.
+    Both are asked of the same places, for what little two volumes share at an odd shift may be of
+    one tissue; and of the body alone, for its outline is the same on both sides.
     """
     near = reach / 2
-    _, start = max(_lattice(shared, near, signs), key=lambda each: each[0])
+    _, start = max(_lattice(shared, near, signs, steps=(0, -1, 1)), key=lambda each: each[0])
     over = _over(shared, signs)
     _, shift = _refined(lambda shift: shared.agreement(over + shift), start, near / 4)
     both = shared.held(over + shift) & shared.held(found)
-    if both.mean() < _LEAST_INSIDE:
+    which = both & shared.body
+    if both.mean() < _LEAST_INSIDE or which.sum() < FEWEST_POINTS:
         return None
-    part = shared.only(both)
-    other, itself = part.agreement((over + shift)[both]), part.agreement(found[both])
+    part = shared.only(which)
+    other, itself = part.agreement((over + shift)[which]), part.agreement(found[which])
     if _is_clearly_more(other, itself):
         return True
     return False if _is_clearly_more(itself, other) else None
@@ -135,13 +136,13 @@ _Found = tuple[float, np.ndarray]
 """Agreement, and where."""
 
 
-def _lattice(shared: Shared, reach: Vector3, signs: Vector3) -> list[_Found]:
-    """Return agreement at 5 x 5 x 5 shifts."""
-    found = []
-    for steps in product((0.0, -0.5, 0.5, -1.0, 1.0), repeat=3):
-        shift = np.asarray(steps) * reach
-        found.append((shared.agreement(_over(shared, signs) + shift), shift))
-    return found
+def _lattice(
+    shared: Shared, step_mm: Vector3, signs: Vector3, *, steps: Sequence[int]
+) -> list[_Found]:
+    """Return agreement at a lattice of shifts, of the series as it is or turned over."""
+    over = _over(shared, signs)
+    shifts = [np.asarray(each) * step_mm for each in product(steps, repeat=3)]
+    return [(shared.agreement(over + shift), shift) for shift in shifts]
 
 
 def _over(shared: Shared, signs: Vector3) -> Points:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from medcl.evaluation.measures.agreement import FEWEST_POINTS, agreement, binned, ends_of
+from medcl.evaluation.measures.agreement import FEWEST_POINTS, agreement, binned, edges_of
 from medcl.evaluation.measures.geometry import between_views
 from medcl.evaluation.measures.observed import Observed
 from medcl.geometry.affine import transform_points
@@ -92,5 +92,11 @@ def _agreement(
         return None
     one = first.grey.ravel()[::step][both]
     other = ndimage.map_coordinates(second.grey, voxels[both].T, order=1, mode="nearest")
-    ends = ends_of(first.grey[first.shown]), ends_of(second.grey[second.shown])
-    return agreement(binned(one, ends[0]), binned(other, ends[1]))
+    edges = [edges_of(each.grey[_body_of(each)]) for each in (first, second)]
+    return agreement(binned(one, edges[0]), binned(other, edges[1]))
+
+
+def _body_of(view: Observed) -> np.ndarray:
+    """Return where the body is shown, or all that is shown where there is hardly any."""
+    body = view.body & view.shown
+    return np.asarray(body if body.sum() >= FEWEST_POINTS else view.shown)

@@ -35,8 +35,8 @@ def place_limit_mm(policy: Policy) -> float:
         >>> from medcl.augment.defaults import ct_strict
         >>> from medcl.augment.grid import ViewGrid
         >>> grid = ViewGrid(size_voxels=(8, 8, 8), spacing_mm=(1.0, 1.0, 1.0))
-        >>> place_limit_mm(ct_strict(grid=grid, region="head"))
-        10.0
+        >>> place_limit_mm(ct_strict(grid=grid))
+        20.0
     """
     return _HEAD_MM if policy.region == "head" else _BODY_MM
 

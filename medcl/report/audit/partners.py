@@ -35,16 +35,17 @@ def partners(content: Content) -> str:
 
 def _how(found: Mapping[str, Any]) -> list[str]:
     kept = ", ".join(FLAGS[Flag(each)] for each in found["kept"])
-    limit = number(found["limit_mm"])
+    limit, half = number(found["limit_mm"]), number(found["limit_mm"] / 2)
     return [
         f"In pretraining a partner is looked for in {100 * found['probability']:g} % of the pairs; "
         f"here every pair of views asked for one. Of what two series claim to have in common, "
         f"these were measured: {kept}.",
         f"Headers say where each series lies; the pictures were asked whether it is so. One "
         f"series was moved, turned and stretched against the other until both agreed best, "
-        f"whatever their contrast. If that is elsewhere than the headers say by more than {limit} "
-        f"mm, both views of a pair show different places: the patient moved in between, or a "
-        f"header is wrong. Breath moves an organ by that much, but not spine and skin with it.",
+        f"whatever their contrast. Up to {half} mm from where the headers say passes and up to "
+        f"{limit} mm is a warning. Beyond, both views of a pair show different places: the patient "
+        f"moved in between, or a header is wrong. Breath moves an organ by that much, but not "
+        f"spine and skin with it.",
     ]
 
 
