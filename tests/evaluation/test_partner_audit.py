@@ -42,7 +42,9 @@ def without_controls(monkeypatch):
 
 @pytest.fixture(scope="module")
 def usual():
-    return audited((scan(), other()), (scan(patient="q"), other(patient="q")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("medcl.evaluation.audit.partner_controls._MOST_PAIRS", 1)
+        return audited((scan(), other()), (scan(patient="q"), other(patient="q")))
 
 
 @pytest.fixture(scope="module")
