@@ -19,6 +19,7 @@ from tests.report.audit_content import (
     difficulty,
     encoder,
     finding,
+    partners,
 )
 from tests.report.test_contact_sheet import volume
 
@@ -250,3 +251,46 @@ def test_partners_are_said_to_be_in_the_policy_and_not_in_the_figures():
     assert "For 25 % of the pairs the second view is of another series" in text
     assert "bright stays bright changed by partner (SC015)" in text.split("Excluded")[1]
     assert "Partners" not in words(page())
+
+
+def test_pairs_of_two_series_have_a_section_with_limits_and_what_is_no_failure():
+    paired = replace(STRICT, partner=OtherSeries(probability=0.25))
+    off = finding(
+        name="partner_place_off",
+        title="two series: lies elsewhere than its header says, by",
+        unit="mm",
+        worst=23.4,
+        limit=10.0,
+        status="fail",
+        is_partner=True,
+    )
+    text = words(
+        page(
+            policy=paired,
+            task="lateral",
+            is_safe=False,
+            findings=[finding(), off],
+            partners=partners(),
+            difficulty=difficulty(partner_sentence="Of 21 % of the pairs the second was another."),
+        )
+    )
+    told = section(text, "Pairs of two series").split("Controls")[0]
+    assert "4 of 10 volumes have a partner." in told
+    assert "these were measured: left and right, position of the patient." in told
+    assert "Up to 10 mm from where the headers say passes and up to 20 mm is a warning" in told
+    assert "lies elsewhere than its header says, by (mm)" in told
+    assert "median of fat, second less first (HU) 12 [8, 15]" in told
+    assert "What was not tried rests on headers." in told
+    assert "lies elsewhere" not in section(text, "What was measured").split("Pairs of two")[0]
+    assert "two series: lies elsewhere than its header says, by: worst 23.4" in text
+    assert "none shows a partner" in section(text, "Limitations")
+    assert "Of 21 % of the pairs the second was another." in text
+    assert "Pairs of two series" not in words(page())
+
+
+def test_a_cohort_without_partners_is_said_to_have_none():
+    paired = replace(STRICT, partner=OtherSeries(probability=0.25))
+    alone = partners(num_pairs=0, sentence="No partner was measured: none has another series.")
+    text = words(page(policy=paired, task="lateral", partners=alone))
+    assert "none has another series." in section(text, "Pairs of two series")
+    assert "What both must have" not in text
