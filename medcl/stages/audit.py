@@ -23,6 +23,7 @@ from medcl.stages.audit_papers import (
     PAGE,
     REPORT,
     SENTENCES,
+    Pictures,
     keep,
     sentences,
     settings_of,
@@ -97,8 +98,9 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
             seed=config.seed,
         )
         advance(len(cases))
+    partner_sheets: list[bytes] = []
     if policy.partner is not None:
-        found_beside = partners_measured(
+        found_beside, partner_sheets = partners_measured(
             config,
             policy,
             store=store,
@@ -130,7 +132,8 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
             config, delivered, policy, store=store, rows=shown, progress=progress
         )
     said = [*sentences(report), *([difficulty.sentence] if difficulty else [])]
-    keep(run_folder.folder, config, content, _sheets(config, policy, cases), said)
+    pictures = Pictures(_sheets(config, policy, cases), partner_sheets)
+    keep(run_folder.folder, config, content, pictures, said)
     track(run_folder.folder, config, content, fingerprint=run_folder.fingerprint)
     _require_sound(report)
     figures = _figures(report, content)

@@ -55,6 +55,7 @@ def test_an_audit_says_on_screen_and_in_its_papers_what_partners_have_in_common(
     assert content["difficulty"]["partner_share"] > 0
     assert content["controls"]["two series, partner moved by 30 mm"]
     assert "Pairs of two series" in html
+    assert html.count("data:image/png;base64,") == 2  # a volume with its views, and one pair
     assert content["partners"]["sentence"] in html
     assert content["partners"]["sentence"] in (folder / "audit.txt").read_text()
     with sqlite3.connect(site.runs / "mlflow.db") as database:

@@ -11,8 +11,16 @@ from medcl.report.policy_words import FLAGS
 _TITLE = "two series: "
 
 
-def partners(content: Content) -> str:
-    """Return what was measured of pairs of two series; nothing for a policy without partners."""
+def partners(content: Content, sheets: Sequence[bytes] = ()) -> str:
+    """Return what was measured of pairs of two series; nothing for a policy without partners.
+
+    Args:
+        content: What stands in ``audit.json``.
+        sheets: One PNG per pair that is shown.
+
+    Returns:
+        HTML.
+    """
     found = content.get("partners")
     if found is None:
         return ""
@@ -30,7 +38,22 @@ def partners(content: Content) -> str:
         + findings_table(findings)
         + "<h3>What they differ by: information, no verdict</h3>"
         + _differences(found["differences"])
+        + _pictures(sheets)
     )
+
+
+def _pictures(sheets: Sequence[bytes]) -> str:
+    if not sheets:
+        return ""
+    intro = (
+        "A volume, its partner at the same place, and both in fields in turn. Where outlines run "
+        "on from field to field, both series show one place."
+    )
+    pictures = [
+        page.image(sheet, kind="png", description=f"Pair {number}: two series of one patient.")
+        for number, sheet in enumerate(sheets, start=1)
+    ]
+    return page.paragraphs([intro]) + "".join(f"<figure>{each}</figure>" for each in pictures)
 
 
 def _how(found: Mapping[str, Any]) -> list[str]:

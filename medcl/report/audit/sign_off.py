@@ -54,10 +54,7 @@ def limitations(content: Content, policy: Policy) -> list[str]:
     ]
     missing = [spoken(name) for name in content.get("not_measured", ()) if _has(policy, name)]
     listed = [f"Not measured, for want of what it takes: {', '.join(missing)}."] if missing else []
-    paired = content.get("partners") or {"num_pairs": 0}
-    unseen = "The pictures are of views of one volume; none shows a partner."
-    pictures = [unseen] if paired["num_pairs"] else []
-    return [*said, *listed, *pictures, *content.get("not_covered", ())]
+    return [*said, *listed, *content.get("not_covered", ())]
 
 
 def _has(policy: Policy, name: str) -> bool:
