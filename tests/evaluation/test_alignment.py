@@ -63,6 +63,12 @@ def test_a_picture_that_its_header_does_not_fit_is_seen_to_be_turned_over(
     assert upside_down is None or found.looks_upside_down is upside_down
 
 
+def test_a_mirror_image_beside_its_place_is_looked_for_there():
+    truly = np.array([-1, 1, 1]), np.array([10.0, 10.0, 0.0])
+    found = aligned(scan(), other(truly=lambda world: world * truly[0] + truly[1]))
+    assert found.looks_mirrored is True
+
+
 def test_turns_and_sizes_are_told():
     turn = Rotation.from_rotvec([0, 0, 8], degrees=True)
     found = aligned(scan(), other(truly=turn.apply))
