@@ -12,7 +12,7 @@ from medcl.augment.views import Drawn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correspondence:
-    """Where the voxels of one view are seen in another view of the same volume.
+    """Where the voxels of one view are seen in another view of the same place.
 
     Attributes:
         voxels: Per voxel of the first view, its place in the second one in voxels, not rounded.
@@ -35,7 +35,8 @@ def correspondence(
     Args:
         first: Pose of the first view.
         grid: Its grid.
-        second: Pose of the second view, of the same volume.
+        second: Pose of the second view, of the same volume or of another in the same frame of
+            reference: poses lie in the world, in mm, and know no voxels of their volumes.
         other: Its grid.
         stride: Take the middles of blocks of so many voxels along each axis, as an encoder that
             strides does; results are in voxels of the second view still.
@@ -64,21 +65,35 @@ def correspondence(
 
 
 def correspondences(first: Drawn, second: Drawn, *, stride: int = 1) -> list[Correspondence]:
-    """Return the correspondence of each volume's two views, local or global.
+    """Return the correspondence of each pair of views, local or global.
+
+    A pair may be of two volumes, whatever their spacing, origin and order of axes, where both are
+    in one frame of reference: then a point in mm is one place of the patient in both. How truly it
+    is so, the headers say; an audit measures it.
 
     Args:
         first: Views of some volumes.
-        second: Other views of the same volumes, in the same order.
+        second: Other views of these volumes, or of others in their frames, in the same order.
         stride: Of the first views, see `correspondence`.
 
     Returns:
-        One per volume.
+        One per pair.
 
     Raises:
-        ValueError: The views are not of the same volumes.
+        ValueError: There are not as many views in both, or the views of a pair are of two volumes
+            that no common frame of reference is known of.
     """
-    if [source.word for source in first.sources] != [source.word for source in second.sources]:
-        raise ValueError("Both must be views of the same volumes in the same order; they are not.")
+    if len(first.sources) != len(second.sources):
+        raise ValueError(
+            f"Both must have as many views, got {len(first.sources)} and {len(second.sources)}."
+        )
+    for place, (one, other) in enumerate(zip(first.sources, second.sources, strict=True)):
+        if not one.shares_world_with(other):
+            raise ValueError(
+                "Both views of a pair must be of one volume, or of two in one frame of reference, "
+                f"in the same order; those at place {place} are of two volumes without a common "
+                "frame, and nobody can say which points of them correspond."
+            )
     return [
         correspondence(one, first.grid, another, second.grid, stride=stride)
         for one, another in zip(first.poses, second.poses, strict=True)

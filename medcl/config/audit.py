@@ -62,7 +62,7 @@ class AuditConfig(Section):
     accept_unknown: AcceptUnknown = ()
     """Quantities that nobody can vouch for, each with a justification"""
     volumes: Count = 20
-    """Volumes measured, of different patients where there are enough"""
+    """Volumes, and pairs of two series, measured; of different patients where there are enough"""
     views_per_volume: Count = 4
     """Random pairs of views drawn from each"""
     seed: Seed = 0

@@ -99,13 +99,13 @@ def _rows(
     ends = [drawing(step, True) for step in range(_CORNERS)]
     place = _place(random[0], shown)
     still = replace(random[0], poses=(Pose(place, np.eye(3)),), intensities={})
-    original = _picture(still, shown)
-    pictures = [_picture(_at(place, drawn), shown) for drawn in random]
+    original = picture_of(still, shown)
+    pictures = [picture_of(_at(place, drawn), shown) for drawn in random]
     order = np.argsort([_change(picture, original) for picture in pictures], kind="stable")
-    corners = [_picture(_at(place, drawn), shown) for drawn in ends]
+    corners = [picture_of(_at(place, drawn), shown) for drawn in ends]
     last = int(np.argmax([_change(picture, original) for picture in corners]))
     middle, most = int(order[(len(order) - 1) // 2]), int(order[-1])
-    depth = _depth(original)
+    depth = middle_depth(original)
     chosen = (
         ("typical draw", pictures[middle], random[middle]),
         ("most extreme draw", pictures[most], random[most]),
@@ -129,7 +129,7 @@ def _rows(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Picture:
+class Picture:
     """A rendered view: grey values, where they were measured, and its labels if there are any."""
 
     grey: np.ndarray
@@ -159,22 +159,23 @@ def _at(place: Vector3, drawn: Drawn) -> Drawn:
     return replace(drawn, poses=(replace(drawn.poses[0], centre_mm=place),))
 
 
-def _picture(drawn: Drawn, shown: Shown) -> _Picture:
+def picture_of(drawn: Drawn, shown: Shown) -> Picture:
+    """Return the one view that is drawn of a volume."""
     (box,) = boxes(drawn)
     known = None if shown.validity is None else [shown.validity[box.slices]]
     cut = None if shown.labels is None else shown.labels[box.slices].astype(np.int64)
     lesions = None if cut is None else cut > 0
     views, mask = render(drawn, [shown.array[:, *box.slices]], known, [lesions])
     labels = None if cut is None else render_labels(drawn, [cut])[0].numpy()
-    return _Picture(views[0, 0].numpy().astype(float), mask[0, 0].numpy(), labels)
+    return Picture(views[0, 0].numpy().astype(float), mask[0, 0].numpy(), labels)
 
 
-def _change(picture: _Picture, original: _Picture) -> float:
+def _change(picture: Picture, original: Picture) -> float:
     both = picture.mask & original.mask
     return float(np.abs(picture.grey - original.grey)[both].mean()) if both.any() else 0.0
 
 
-def _depth(original: _Picture) -> int:
+def middle_depth(original: Picture) -> int:
     """Return the plane with the largest labelled area, else the middle one inside the volume."""
     if original.labels is not None and original.labels.any():
         return int((original.labels > 0).sum(axis=(0, 1)).argmax())

@@ -13,30 +13,31 @@ from medcl.config.audit import AuditConfig
 from medcl.config.writing import write
 from medcl.encoders.delivery import Delivered, read_encoder
 from medcl.errors import PolicyError
+from medcl.evaluation.audit.partner_report import Census
 from medcl.evaluation.audit.safety import Case, SafetyReport, audit_views
 from medcl.report.contact_sheet import sheet_png
 from medcl.report.sheet_rows import Shown, sheet_rows
-from medcl.runtime.seeds import derive_seed
-from medcl.shapes import LabelMap
 from medcl.stages.audit_learning import difficulty_of, encoder_content
 from medcl.stages.audit_papers import (
     CONTACT_SHEET,
     PAGE,
     REPORT,
     SENTENCES,
+    Pictures,
     keep,
     sentences,
     settings_of,
     track,
 )
+from medcl.stages.audit_partners import chosen_pairs, partners_measured
+from medcl.stages.audit_volumes import marked, of_many_patients, read_case
 from medcl.stages.encoders import checksum, require_same_input
 from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder, content_digest
 from medcl.stages.summary import Figure, StageSummary, Table, Written
-from medcl.store.lesions import parts
+from medcl.store.partners import partners_of
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.store.viewing import source_of
 
 __all__ = ["CONTACT_SHEET", "PAGE", "REPORT", "SENTENCES", "run"]
 
@@ -62,7 +63,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     delivered = _encoder(config, policy)
     every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
     # An encoder may be probed for what an unsafe policy taught it; the page says what is broken.
-    facts = facts_of(every, with_lesions=_marked(store, config))
+    facts = facts_of(every, with_lesions=marked(store, config))
     judge = require_safe if delivered is None else check_policy
     verdict = judge(
         policy,
@@ -70,8 +71,12 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         facts=facts,
         accepted=accepted_of(config.accept_unknown),
     )
-    rows = _of_many_patients(every, config.volumes, config.seed)
+    rows = of_many_patients(every, config.volumes, config.seed)
     inputs: dict[str, object] = {"settings": settings_of(config), "volumes": content_digest(rows)}
+    partners = {} if policy.partner is None else partners_of(every)
+    beside = chosen_pairs(config, every, partners)
+    if beside:
+        inputs["partners"] = content_digest([row for pair in beside for row in pair])
     if config.lesion_set is not None:
         inputs["lesions"] = store.label_digest(config.lesion_set)
     name = config.name
@@ -83,7 +88,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         note = "This audit is finished already; nothing was done."
         return _summary(run_folder.folder, cast("dict[str, Figure]", found), [note])
     write(config, run_folder.folder / "settings.yaml")
-    cases, labels = _read(store, config, rows, progress)
+    cases = _read(store, config, rows, progress)
     with progress.task("Measuring", total=len(cases), unit="volumes") as advance:
         report = audit_views(
             policy,
@@ -93,8 +98,26 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
             seed=config.seed,
         )
         advance(len(cases))
-    matched = _of_many_patients(every, config.difficulty.volumes, config.seed)
-    difficulty = difficulty_of(config, policy, store=store, rows=matched, progress=progress)
+    partner_sheets: list[bytes] = []
+    if policy.partner is not None:
+        found_beside, partner_sheets = partners_measured(
+            config,
+            policy,
+            store=store,
+            census=Census(len(every), len(partners)),
+            chosen=beside,
+            progress=progress,
+        )
+        report = report.with_partners(found_beside)
+    matched = of_many_patients(every, config.difficulty.volumes, config.seed)
+    difficulty = difficulty_of(
+        config,
+        policy,
+        store=store,
+        rows=matched,
+        partners=partners,
+        progress=progress,
+    )
     content: dict[str, object] = {
         **report.to_json(),
         "task": config.task,
@@ -104,12 +127,13 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         "difficulty": difficulty.to_json() if difficulty else None,
     }
     if delivered is not None:
-        shown = _of_many_patients(every, config.probe.volumes, config.seed)
+        shown = of_many_patients(every, config.probe.volumes, config.seed)
         content["encoder"] = encoder_content(
             config, delivered, policy, store=store, rows=shown, progress=progress
         )
     said = [*sentences(report), *([difficulty.sentence] if difficulty else [])]
-    keep(run_folder.folder, config, content, _sheets(config, policy, cases, labels), said)
+    pictures = Pictures(_sheets(config, policy, cases), partner_sheets)
+    keep(run_folder.folder, config, content, pictures, said)
     track(run_folder.folder, config, content, fingerprint=run_folder.fingerprint)
     _require_sound(report)
     figures = _figures(report, content)
@@ -126,62 +150,24 @@ def _encoder(config: AuditConfig, policy: Policy) -> Delivered | None:
     return delivered
 
 
-def _of_many_patients(rows: Sequence[VolumeRow], count: int, seed: int) -> list[VolumeRow]:
-    """Return volumes of different patients first, chosen by the seed."""
-    shuffled = sorted(rows, key=lambda row: derive_seed(seed, "audit", row.word))
-    seen: dict[str, int] = {}
-    ranked = []
-    for row in shuffled:
-        seen[row.patient_key] = seen.get(row.patient_key, 0) + 1
-        ranked.append((seen[row.patient_key], row))
-    return [row for _, row in sorted(ranked, key=lambda pair: pair[0])[:count]]
-
-
-def _marked(store: Store, config: AuditConfig) -> set[str]:
-    """Return the keys of volumes whose lesions are known."""
-    if config.lesion_set is None:
-        return set()
-    return {label.key for label in store.label_maps(config.lesion_set)}
-
-
 def _read(
     store: Store, config: AuditConfig, rows: Sequence[VolumeRow], progress: ProgressSink
-) -> tuple[list[Case], list[LabelMap | None]]:
-    """Return the volumes and, where a label set marks lesions, their label maps."""
-    marked = _marked(store, config)
-    cases, labels = [], []
+) -> list[Case]:
+    known = marked(store, config)
+    cases = []
     with progress.task("Reading", total=len(rows), unit="volumes") as advance:
         for row in rows:
-            volume = store.read(row.key)
-            marks = None
-            if config.lesion_set is not None and row.key in marked:
-                marks = store.read_label_map(config.lesion_set, row.key)
-            labels.append(marks)
-            known = {} if marks is None else {row.key: parts(marks)}
-            cases.append(
-                Case(
-                    source=source_of(row, known),
-                    patient=row.patient_key,
-                    array=volume.array.astype("float32"),
-                    validity=volume.validity,
-                    lesion=labels[-1],
-                )
-            )
+            cases.append(read_case(store, config, row, known))
             advance(1)
-    return cases, labels
+    return cases
 
 
-def _sheets(
-    config: AuditConfig,
-    policy: Policy,
-    cases: Sequence[Case],
-    labels: Sequence[LabelMap | None],
-) -> list[bytes]:
+def _sheets(config: AuditConfig, policy: Policy, cases: Sequence[Case]) -> list[bytes]:
     sheets = []
-    for number, (case, outlined) in enumerate(zip(cases, labels, strict=True), start=1):
-        if number > config.contact_sheet.volumes:
-            break
-        shown = Shown(source=case.source, array=case.array, validity=case.validity, labels=outlined)
+    for number, case in enumerate(cases[: config.contact_sheet.volumes], start=1):
+        shown = Shown(
+            source=case.source, array=case.array, validity=case.validity, labels=case.lesion
+        )
         rows = sheet_rows(
             policy, shown, case=number, seed=config.seed, draws=config.contact_sheet.draws
         )
@@ -224,6 +210,9 @@ def _figures(report: SafetyReport, content: dict[str, object]) -> dict[str, Figu
         "controls_as_they_must": sum(report.controls.values()),
         "difficulty": difficulty["verdict"] if difficulty else None,
     }
+    if report.partners is not None:
+        figures["partner_pairs"] = report.partners.num_pairs
+        figures["volumes_with_partner"] = round(report.partners.census.share, 4)
     if "encoder" in content:
         encoder = cast("dict[str, list[str]]", content["encoder"])
         figures["encoder_warnings"] = len(encoder["warnings"])
@@ -235,8 +224,17 @@ def _notes(content: dict[str, object]) -> list[str]:
     encoder = cast("dict[str, list[str]]", content.get("encoder", {}))
     few = "How hard the pairs are was not measured: that takes volumes of 4 patients or more."
     open_ends = cast("tuple[str, ...]", content["not_covered"])
+    partners = cast("dict[str, str] | None", content["partners"])
+    paired = [
+        each
+        for each in (
+            partners["sentence"] if partners else None,
+            difficulty["partner_sentence"] if difficulty else None,
+        )
+        if each and each not in open_ends
+    ]
     said = [difficulty["sentence"] if difficulty else few, *encoder.get("warnings", [])]
-    return [*said, *open_ends]
+    return [*said, *paired, *open_ends]
 
 
 def _table(report: SafetyReport) -> Table:

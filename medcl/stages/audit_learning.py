@@ -21,6 +21,7 @@ from medcl.runtime.devices import choose_device
 from medcl.stages.encoders import policy_of_encoder
 from medcl.stages.progress import ProgressSink
 from medcl.store.lesions import lesion_points
+from medcl.store.partners import Partners
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
@@ -31,6 +32,7 @@ def difficulty_of(
     *,
     store: Store,
     rows: Sequence[VolumeRow],
+    partners: Partners,
     progress: ProgressSink,
 ) -> Difficulty | None:
     """Return how hard the pairs of a policy are, or ``None`` where the patients are too few.
@@ -40,6 +42,7 @@ def difficulty_of(
         policy: How views are drawn.
         store: Where the voxels are.
         rows: Volumes of different patients.
+        partners: By key, volumes of the cohort that a second view may be of.
         progress: Shows how far it is.
 
     Returns:
@@ -56,6 +59,8 @@ def difficulty_of(
     )
     require_sizes(method.encoder, replace(policy, local=None))  # pairs are of global views
     steps = config.difficulty.steps
+    known = {row.key: partners[row.key] for row in rows if row.key in partners}
+    beside = {each.key: each for others in known.values() for each in others}.values()
     with progress.task("Difficulty", total=max(steps, 1), unit="steps") as advance:
         marks = config.lesion_set
         maker = PairMaker(
@@ -63,7 +68,8 @@ def difficulty_of(
             policy=policy,
             seed=config.seed,
             lesion_set=marks,
-            lesions={} if marks is None else lesion_points(store, marks, rows),
+            lesions={} if marks is None else lesion_points(store, marks, [*rows, *beside]),
+            partners=known,
             device=choose_device(config.machine.device),
         )
         return measure_difficulty(method, maker, rows=rows, steps=steps, report=advance)

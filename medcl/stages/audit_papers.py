@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import medcl
 from medcl.augment.contract import CONTRACT_VERSION
@@ -24,6 +24,13 @@ CONTACT_SHEET = "contact_sheet.png"
 _PLACES = {"name", "store", "runs", "machine", "tracking", "encoder"}
 
 Content = Mapping[str, Any]
+
+
+class Pictures(NamedTuple):
+    """Contact sheets, as PNG files."""
+
+    views: Sequence[bytes]
+    partners: Sequence[bytes]
 
 
 def settings_of(config: AuditConfig) -> dict[str, object]:
@@ -48,14 +55,15 @@ def sentences(report: SafetyReport) -> list[str]:
         for finding in report.findings
         if finding.status != "pass"
     ]
-    return lines + [each.sentence for each in report.breaches]
+    paired = [] if report.partners is None else [report.partners.sentence]
+    return lines + [each.sentence for each in report.breaches] + paired
 
 
 def keep(
     folder: Path,
     config: AuditConfig,
     content: Content,
-    sheets: Sequence[bytes],
+    pictures: Pictures,
     said: Sequence[str],
 ) -> None:
     """Write everything into the folder of the run.
@@ -64,20 +72,21 @@ def keep(
         folder: Of the run.
         config: Settings.
         content: What was found; becomes ``audit.json``, and the page is made of what that holds.
-        sheets: One picture per case.
+        pictures: One per case, and one per pair of two series.
         said: Sentences for a study's report.
     """
     stored: Content = json.loads(json.dumps(content, allow_nan=False))
     encoder = " --encoder ENCODER" if "encoder" in stored else ""
     given = Surroundings(
-        sheets=sheets,
+        sheets=pictures.views,
+        partner_sheets=pictures.partners,
         settings=json.dumps(settings_of(config), indent=2, sort_keys=True),
         commands=(f"medcl audit settings.yaml{encoder}",),
         code=f"medcl {medcl.__version__}, contract version {CONTRACT_VERSION}",
     )
     write_json(folder / REPORT, stored)
     write_bytes(folder / PAGE, audit_page(stored, given).encode())
-    write_bytes(folder / CONTACT_SHEET, stacked_png(sheets))
+    write_bytes(folder / CONTACT_SHEET, stacked_png([*pictures.views, *pictures.partners]))
     write_bytes(folder / SENTENCES, "\n".join(said).encode())
 
 
@@ -107,6 +116,12 @@ def track(folder: Path, config: AuditConfig, content: Content, *, fingerprint: s
 def _metrics(content: Content) -> dict[str, float]:
     found = {f"safety/{each['name']}_worst": each["worst"] for each in content["findings"]}
     difficulty = content["difficulty"]
+    if content["partners"] is not None:
+        found["partners/share_of_volumes"] = content["partners"]["share"]
+        for each in content["partners"]["differences"]:
+            found[f"partners/{each['name']}_mean"] = each["mean"]
+    if difficulty is not None and difficulty["partner_share"] is not None:
+        found["difficulty/partner_share"] = difficulty["partner_share"]
     for name in ("untrained", "trained"):
         if difficulty is not None and difficulty[name] is not None:
             for figure in ("r_at_1", "mrr", "loss_position"):

@@ -29,6 +29,7 @@ from medcl.tracking.training_runs import TrainingRun, log_training_run
 from medcl.training.cohort import Cohort
 from medcl.training.collapse import collapse_of
 from medcl.training.loop import PretrainResult, pretrain
+from medcl.training.pair_count import SHARE, partners_told
 from medcl.training.progress import Progress
 
 ENCODER = "encoder"
@@ -72,7 +73,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
     if (found := run_folder.finished()) is not None:
         figures = cast("dict[str, Figure]", found)
-        notes = ["This run is finished already; nothing was done.", *_warnings(figures)]
+        notes = ["This run is finished already; nothing was done.", *_told(figures)]
         return _summary(run_folder.folder, figures, notes)
     write(config, run_folder.folder / "settings.yaml")
     method = method_of(
@@ -109,7 +110,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         }
         _deliver(run_folder.folder, config, method, policy, preprocessing, result, rows)
         run_folder.finish(figures)
-    return _summary(run_folder.folder, figures, _warnings(figures))
+    return _summary(run_folder.folder, figures, _told(figures))
 
 
 def deciding(config: PretrainConfig) -> dict[str, object]:
@@ -144,7 +145,7 @@ def _deliver(
     card = (
         f"Pretrained contrastively for {result.steps} steps on {len(rows)} {rows[0].modality} "
         f"volumes of {patients} patients, views by policy `{policy.name}`, for task profile "
-        f"`{config.task}`. {' '.join([used, *_warnings(_figures(result, rows))])}"
+        f"`{config.task}`. {' '.join([used, *_told(_figures(result, rows))])}"
     )
     write_encoder(
         folder / ENCODER,
@@ -204,11 +205,12 @@ def _figures(result: PretrainResult, rows: Sequence[VolumeRow]) -> dict[str, Fig
     }
 
 
-def _warnings(figures: Mapping[str, Figure]) -> list[str]:
+def _told(figures: Mapping[str, Figure]) -> list[str]:
     """Return what whoever takes the encoder up must know."""
     measured = {name: value for name, value in figures.items() if isinstance(value, float)}
     collapse = collapse_of(measured)
-    return [] if collapse is None else [collapse]
+    partners = [partners_told(measured[SHARE])] if SHARE in measured else []
+    return [*partners, *([] if collapse is None else [collapse])]
 
 
 def _summary(

@@ -22,8 +22,8 @@ def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Lesion, ...]] | None =
         lesions: By key, voxel coordinates of points of each lesion, where they are known.
 
     Returns:
-        Its geometry, the 1 % and 99 % quantiles as its range, and the box of its body, which crops
-        keep to.
+        Its geometry, the 1 % and 99 % quantiles as its range, the box of its body, which crops
+        keep to, and its frame of reference; a frame is of one patient, whoever else has its key.
     """
     return Source(
         word=row.word,
@@ -33,6 +33,7 @@ def source_of(row: VolumeRow, lesions: Mapping[str, tuple[Lesion, ...]] | None =
         high=row.statistics.p99,
         body=row.body,
         lesions=() if lesions is None else lesions.get(row.key, ()),
+        frame=None if row.frame_key is None else f"{row.patient_key}:{row.frame_key}",
     )
 
 

@@ -15,10 +15,11 @@ from medcl.augment.drawing.source import Lesion
 from medcl.augment.policy import Policy
 from medcl.methods.pairing import patient_ids
 from medcl.shapes import PatientIds, SmallViews, Views
+from medcl.store.pairs import NUM_GLOBAL_VIEWS, num_of_two
+from medcl.store.partners import Partners, partners_of
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.training.partners import Partners, partners_of
-from medcl.training.portions import NUM_GLOBAL_VIEWS, Portion, Reading
+from medcl.training.portions import Portion, Reading
 from medcl.training.readers import Part, ReaderKind, Readers
 from medcl.training.resident import Resident, resident
 from medcl.training.sampler import PatientSampler
@@ -47,6 +48,12 @@ class Batch:
     ids: PatientIds
     compiled: bool = False
     arrived: torch.cuda.Event | None = None
+
+    @property
+    def num_of_two(self) -> int:
+        """Pairs of which the second view is of a partner."""
+        first, second = self.content.drawn[:NUM_GLOBAL_VIEWS]
+        return num_of_two(first, second)
 
     def render(
         self, device: torch.device

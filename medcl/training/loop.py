@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from medcl.training.cohort import Cohort
 from medcl.training.diary import Diary, checkpoint_folder
 from medcl.training.interrupt import stop_requests
 from medcl.training.machine import launch
+from medcl.training.pair_count import PairCount
 from medcl.training.progress import Report, silent
 from medcl.training.recipe import Machine, Recipe
 from medcl.training.sampler import PatientSampler, share
@@ -36,6 +37,8 @@ class PretrainResult:
         interrupted: Whether it was asked to stop before its last step.
         resumed_from: Step it went on from; ``None`` if it began anew.
         metrics: ``loss`` and the method's signals at the last report; empty if no step was taken.
+            Where the policy has partners, ``partner_share`` is the share of pairs that had one,
+            over all steps of this call.
         seconds: Spent on steps in this process.
         views_per_s: In these seconds, over all processes.
         wait_share: Part of them spent waiting for data, in ``[0, 1]``.
@@ -115,6 +118,7 @@ def pretrain(
         stepper.restore(saved)
     start = saved.step if saved else 0
     is_first = fabric.global_rank == 0
+    pairs = PairCount(is_asked=policy.partner is not None and policy.partner.probability > 0)
     diary = Diary(folder, recipe=recipe, machine=machine, report=report, is_first=is_first)
     with (
         diary,
@@ -130,8 +134,10 @@ def pretrain(
             taken = stepper.take(batch)
             done += 1
             diary.meter.count_step()
+            pairs.add(num_pairs=len(batch.rows), num_of_two=batch.num_of_two)
             if diary.is_report_due(done):
-                diary.note(done, learning_rate=taken.learning_rate, values=taken.to_floats())
+                values = taken.to_floats() | pairs.lap()
+                diary.note(done, learning_rate=taken.learning_rate, values=values)
             if diary.is_save_due(done):
                 diary.try_to_save(stepper.snapshot(done))
         if done > start:
@@ -140,6 +146,7 @@ def pretrain(
     return _result(
         diary,
         recipe,
+        pairs=pairs.total(fabric),
         done=done,
         resumed_from=saved.step if saved else None,
         ledger_json=origin.ledger_json,
@@ -197,13 +204,14 @@ def _result(
     diary: Diary,
     recipe: Recipe,
     *,
+    pairs: Mapping[str, float],
     done: int,
     resumed_from: int | None,
     ledger_json: str,
     views_per_volume: int,
 ) -> PretrainResult:
     total, latest = diary.meter.total(), diary.latest
-    metrics = {"loss": latest.loss, **latest.metrics} if latest else {}
+    metrics = {"loss": latest.loss, **latest.metrics, **pairs} if latest else {}
     return PretrainResult(
         steps=done,
         interrupted=done < recipe.steps,

@@ -16,15 +16,13 @@ from medcl.augment.rendering.strip import Strip
 from medcl.augment.rendering.strip_building import strip_of, strip_within
 from medcl.augment.views import Drawn
 from medcl.geometry.boxes import Box
+from medcl.store.pairs import ViewRows, draw_views
+from medcl.store.partners import Partners, by_volume
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.store.viewing import read_boxes, read_lesions, source_of
-from medcl.training.partners import Partners, by_volume
+from medcl.store.viewing import read_boxes, read_lesions
 from medcl.training.regions import Bytes
 from medcl.training.resident import Resident
-
-NUM_GLOBAL_VIEWS = 2
-
 
 Span = tuple[int, int, str]
 """First byte, number of voxels, and NumPy name of their type."""
@@ -33,9 +31,6 @@ _ALIGNED = 64
 
 LesionMaps = list[list[np.ndarray | None]]
 """Per row, where lesions are in each of its views; ``None`` in those of volumes without marks."""
-
-ViewRows = list[list[VolumeRow]]
-"""Per row of a batch, the volume of each of its views: its own, or a partner of the patient."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -172,37 +167,14 @@ class Reading:
 
     def _drawn(self, rows: Sequence[VolumeRow], step: int) -> tuple[tuple[Drawn, ...], ViewRows]:
         """Return the views of some rows, and the volume that each is of."""
-        sources = [source_of(row, self.lesions) for row in rows]
-        beside = [self.partners.get(row.key, ()) for row in rows]
-        others = [[source_of(row, self.lesions) for row in each] for each in beside]
-        drawn: list[Drawn] = []
-        for view in range(NUM_GLOBAL_VIEWS):
-            first = drawn[0] if drawn else None
-            drawn.append(
-                views.draw(
-                    self.policy,
-                    sources,
-                    seed=self.seed,
-                    step=step,
-                    view=view,
-                    others=others,
-                    first=first,
-                )
-            )
-        around, local = drawn[:], self.policy.local
-        drawn += [
-            views.draw_locals(
-                self.policy, sources, seed=self.seed, step=step, number=number, around=around
-            )
-            for number in range(0 if local is None else local.count)
-        ]
-        row_of = {
-            id(source): row
-            for own, row, theirs, partners in zip(sources, rows, others, beside, strict=True)
-            for source, row in [(own, row), *zip(theirs, partners, strict=True)]
-        }
-        taken = [[row_of[id(source)] for source in each.sources] for each in drawn]
-        return tuple(drawn), [list(volumes) for volumes in zip(*taken, strict=True)]
+        return draw_views(
+            self.policy,
+            rows,
+            seed=self.seed,
+            step=step,
+            partners=self.partners,
+            lesions=self.lesions,
+        )
 
 
 def _marked(

@@ -1,5 +1,7 @@
 """Correspondence and local views: the same anatomy in two views, to a thousandth of a voxel."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -7,6 +9,7 @@ from scipy import ndimage
 from medcl.augment.correspondence import correspondence, correspondences
 from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.normalisation import FixedWindow
+from medcl.augment.partner import OtherSeries
 from medcl.augment.policy import Policy
 from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
 from medcl.augment.transforms.crop import Crop
@@ -14,6 +17,7 @@ from medcl.augment.transforms.displacement import Displacement
 from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.shear import Shear
 from medcl.augment.views import draw, draw_locals
+from medcl.geometry.affine import transform_points
 
 GRID = ViewGrid(size_voxels=(24, 20, 16), spacing_mm=(2.0, 2.0, 2.5))
 LOCAL = LocalViews(count=4, size_voxels=(12, 8, 8), spacing_mm=(1.0, 1.5, 1.2))
@@ -110,11 +114,91 @@ def test_a_stride_gives_the_middles_of_blocks(sources):
         correspondence(first.poses[0], GRID, second.poses[0], GRID, stride=3)
 
 
-def test_views_of_different_volumes_do_not_correspond(sources):
-    first = draw(policy_of(*ALL[:2]), sources[:1], seed=0, step=0, view=0)
-    second = draw(policy_of(*ALL[:2]), sources[1:], seed=0, step=0, view=1)
-    with pytest.raises(ValueError, match="same volumes"):
-        correspondences(first, second)
+@pytest.fixture
+def two_series(bench):
+    """Two volumes of one place, which share neither spacing nor origin nor order of axes."""
+    centre = np.array([3.0, -11.0, 20.0])
+    made = []
+    for word, name, shape in (("a", "PSR", (72, 64, 20)), ("b", "oblique", (100, 84, 56))):
+        affine = bench.orientations[name].copy()
+        affine[:3, 3] = centre - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
+        made.append(bench.source_of(shape, affine, word=word, frame="one"))
+    return made
+
+
+def pair_of(policy, first, second, step=0):
+    return (
+        draw(policy, [first], seed=4, step=step, view=0),
+        draw(policy, [first], seed=4, step=step, view=1, others=[[second]]),
+    )
+
+
+def test_a_point_in_mm_lands_on_the_voxel_expected_in_a_view_of_another_series(two_series, bench):
+    """Each volume holds its own world coordinates, so that a voxel tells the mm it shows."""
+    grid = ViewGrid(size_voxels=(16, 14, 12), spacing_mm=(1.5, 2.0, 2.5))
+    policy = replace(
+        policy_of(Crop(min_overlap=0.5), *ALL[1:4], local=None, grid=grid),
+        partner=OtherSeries(probability=1.0),
+    )
+    volumes = {
+        source.word: np.moveaxis(bench.world_of(source.shape, source.affine), -1, 0)
+        for source in two_series
+    }
+    for step in range(3):
+        views = pair_of(policy, *two_series, step=step)
+        assert [each.sources[0].word for each in views] == ["a", "b"]
+        (here, known), (there, also) = (
+            bench.rendered(each, [volumes[each.sources[0].word].astype(np.float32)])
+            for each in views
+        )
+        (found,) = correspondences(*views)
+        places = np.moveaxis(found.voxels, -1, 0)
+        assert bool(known.all())
+        assert bool(also.all())
+        wanted = here[0].double().numpy() * 1000
+        index = np.stack(np.meshgrid(*map(np.arange, grid.size_voxels), indexing="ij"), axis=-1)
+        world = views[0].poses[0].world_of(index.reshape(-1, 3).astype(float), grid)
+        away = np.all([_from_edges(each, world) for each in two_series], axis=0)
+        for axis in range(3):
+            grey = there[0, axis].double().numpy() * 1000
+            seen = ndimage.map_coordinates(grey, places, order=1, mode="nearest")
+            inner = found.valid & away.reshape(grid.size_voxels) & (places >= 0).all(axis=0)
+            inner &= (places <= np.array(grid.size_voxels).reshape(3, 1, 1, 1) - 1).all(axis=0)
+            assert inner.sum() > 300
+            assert np.abs(seen - wanted[axis])[inner].max() < 1e-3 * min(grid.spacing_mm)
+
+
+def _from_edges(source, world):
+    """Return which points have a voxel's neighbours around them: beyond, the edge goes on."""
+    voxels = transform_points(np.linalg.inv(source.affine), world)
+    room = 3.0 / np.linalg.norm(source.affine[:3, :3], axis=0)
+    return ((voxels >= room) & (voxels <= np.array(source.shape) - 1 - room)).all(axis=1)
+
+
+def test_upright_views_of_two_series_correspond_by_their_centres_alone(two_series):
+    grid = ViewGrid(size_voxels=(16, 14, 12), spacing_mm=(1.5, 2.0, 2.5))
+    policy = policy_of(Crop(min_overlap=0.5), local=None, grid=grid)
+    views = pair_of(replace(policy, partner=OtherSeries(probability=1.0)), *two_series)
+    (found,) = correspondences(*views)
+    half = (np.array(grid.size_voxels) - 1) / 2
+    mm = views[0].poses[0].centre_mm + np.array(grid.spacing_mm) * (np.array([9, 3, 5]) - half)
+    by_hand = (mm - views[1].poses[0].centre_mm) / np.array(grid.spacing_mm) + half
+    assert found.voxels[9, 3, 5] == pytest.approx(by_hand, abs=1e-3)
+
+
+def test_two_volumes_without_a_common_frame_do_not_correspond(two_series):
+    policy = policy_of(*ALL[:2])
+    for frames in ((None, None), ("one", None), ("one", "two")):
+        series = [
+            replace(each, frame=frame) for each, frame in zip(two_series, frames, strict=True)
+        ]
+        first = draw(policy, series[:1], seed=0, step=0, view=0)
+        second = draw(policy, series[1:], seed=0, step=0, view=1)
+        with pytest.raises(ValueError, match="at place 0 are of two volumes without a common"):
+            correspondences(first, second)
+    both = draw(policy, two_series, seed=0, step=0, view=1)
+    with pytest.raises(ValueError, match="as many views, got 1 and 2"):
+        correspondences(draw(policy, two_series[:1], seed=0, step=0, view=0), both)
 
 
 @pytest.mark.parametrize("corners", [False, True])

@@ -1,10 +1,13 @@
 """Difficulty tells views that teach nothing from views that can be learnt from."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from medcl.augment.partner import OtherSeries
 from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.noise import GaussianNoise
 from medcl.augment.transforms.rotation import Rotation
@@ -13,6 +16,10 @@ from medcl.evaluation.difficulty.difficulty import measure_difficulty
 from medcl.evaluation.difficulty.matching import Matching, ranks_of_partners
 from medcl.evaluation.difficulty.pairs import PairMaker
 from medcl.evaluation.difficulty.verdict import judged
+from medcl.ingest.outcome import Accepted, Technical
+from medcl.store.partners import partners_of
+from medcl.store.store import Store
+from medcl.volume import Volume
 from tests.training.small_run import build_method
 
 
@@ -67,6 +74,53 @@ def test_nobody_is_matched_who_was_trained_on(store, policy_with, monkeypatch):
     assert len(seen["matched"]) == 12
     assert seen["trained"]
     assert seen["trained"].isdisjoint(seen["matched"])
+
+
+@pytest.fixture
+def two_each(store, tmp_path):
+    """Return a store of eight patients, each with a dark and a bright series in one frame."""
+    paired = Store.create(tmp_path / "s", key_fingerprint="0" * 16)
+    for number in range(1, 9):
+        for series, brightness in ((0, 0), (1, 300)):
+            array = store.read(f"{number:032x}").array + np.int16(brightness)
+            volume = Volume(array=array, affine=np.eye(4), modality="CT", unit="HU")
+            paired.add(
+                Accepted(
+                    key=f"{10 * number + series:032x}",
+                    patient_key=f"{number:016x}" * 2,
+                    study_key=f"{number:032x}",
+                    frame_key="f" * 32,
+                    volume=volume,
+                    technical=Technical(),
+                    num_files=1,
+                    fingerprint="f",
+                )
+            )
+    paired.close()
+    return paired
+
+
+def test_pairs_are_of_two_series_where_the_policy_has_partners(two_each, policy_with):
+    rows = two_each.rows()
+    firsts = [row for row in rows if int(row.key, 16) % 10 == 0]
+    policy = replace(policy_with(Crop(min_overlap=0.6)), partner=OtherSeries(probability=0.5))
+    found = {}
+    for name, views, partners in (
+        ("paired", policy, partners_of(rows)),
+        ("nobody beside", policy, {}),
+        ("unasked", replace(policy, partner=None), partners_of(rows)),
+    ):
+        maker = PairMaker(store=two_each, policy=views, seed=1, partners=partners)
+        made = [maker.pairs(firsts, 1_000_000 + repeat) for repeat in range(2)]
+        brighter = [(second - first).flatten(1).mean(dim=1) > 0.3 for first, second, _ in made]
+        seen = float(torch.cat(brighter).float().mean())
+        told = measure_difficulty(build_method(), maker, rows=firsts, steps=0)
+        found[name] = (seen, told.partner_share, told.partner_sentence)
+    assert 0.2 < found["paired"][0] < 0.8
+    assert found["paired"][1] == pytest.approx(found["paired"][0])
+    assert "% of the pairs whose difficulty was measured" in found["paired"][2]
+    assert found["nobody beside"][:2] == (0.0, 0.0)
+    assert found["unasked"] == (0.0, None, None)
 
 
 def test_too_few_patients_are_refused_with_their_number(store, policy_with):

@@ -75,6 +75,29 @@ def encoder():
     }
 
 
+def partners(**values):
+    return {
+        "sentence": "4 of 10 volumes have a partner.",
+        "probability": 0.25,
+        "num_pairs": 4,
+        "limit_mm": 20.0,
+        "kept": ["laterality", "orientation"],
+        "differences": [
+            {
+                "title": "median of fat, second less first",
+                "unit": "HU",
+                "flag": "hu_calibration",
+                "mean": 12.0,
+                "interval": [8.0, 15.0],
+                "smallest": 2.0,
+                "largest": 21.0,
+                "num_pairs": 4,
+            }
+        ],
+        "unproven": ["What was not tried rests on headers."],
+    } | values
+
+
 def content(policy=STRICT, **values):
     return {
         "policy": policy.to_json(),

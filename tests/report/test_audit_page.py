@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
+import numpy as np
 import pytest
 
 from medcl.augment.grid import LocalViews
@@ -12,6 +13,7 @@ from medcl.evaluation.audit.report import PARTNERS_NOT_COVERED
 from medcl.report.audit.page import Surroundings, audit_page
 from medcl.report.audit.tables import declared_table
 from medcl.report.contact_sheet import sheet_png
+from medcl.report.partner_rows import partner_rows
 from medcl.report.sheet_rows import sheet_rows
 from tests.report.audit_content import (
     MIRRORED,
@@ -20,6 +22,7 @@ from tests.report.audit_content import (
     difficulty,
     encoder,
     finding,
+    partners,
 )
 from tests.report.test_contact_sheet import volume
 
@@ -259,3 +262,66 @@ def test_a_bound_measured_on_local_views_says_so():
     assert declared_table(both).count("noise, local views") == 1
     # Reports of before have no such key.
     assert "local views" not in declared_table([row | {"measured": 0.1}])
+
+
+def test_pairs_of_two_series_have_a_section_with_limits_and_what_is_no_failure():
+    paired = replace(STRICT, partner=OtherSeries(probability=0.25))
+    off = finding(
+        name="partner_place_off",
+        title="two series: lies elsewhere than its header says, by",
+        unit="mm",
+        worst=23.4,
+        limit=10.0,
+        status="fail",
+        is_partner=True,
+    )
+    text = words(
+        page(
+            policy=paired,
+            task="lateral",
+            is_safe=False,
+            findings=[finding(), off],
+            partners=partners(),
+            difficulty=difficulty(partner_sentence="Of 21 % of the pairs the second was another."),
+        )
+    )
+    told = section(text, "Pairs of two series").split("Controls")[0]
+    assert "4 of 10 volumes have a partner." in told
+    assert "these were measured: left and right, position of the patient." in told
+    assert "Up to 10 mm from where the headers say passes and up to 20 mm is a warning" in told
+    assert "lies elsewhere than its header says, by (mm)" in told
+    assert "median of fat, second less first (HU) 12 [8, 15]" in told
+    assert "What was not tried rests on headers." in told
+    assert "lies elsewhere" not in section(text, "What was measured").split("Pairs of two")[0]
+    assert "two series: lies elsewhere than its header says, by: worst 23.4" in text
+    assert "Of 21 % of the pairs the second was another." in text
+    assert "Pairs of two series" not in words(page())
+
+
+def test_a_cohort_without_partners_is_said_to_have_none():
+    paired = replace(STRICT, partner=OtherSeries(probability=0.25))
+    alone = partners(num_pairs=0, sentence="No partner was measured: none has another series.")
+    text = words(page(policy=paired, task="lateral", partners=alone))
+    assert "none has another series." in section(text, "Pairs of two series")
+    assert "What both must have" not in text
+
+
+def test_pairs_of_two_series_are_shown_in_turn_at_one_place():
+    paired = replace(STRICT, partner=OtherSeries(probability=0.25))
+    first = volume()
+    second = replace(first, source=replace(first.source, word="other"), array=first.array + 100)
+    (row,) = partner_rows(paired, first, second, case=1)
+    (_, other), (_, both) = row.views
+    known = row.original.mask & other.mask
+    assert np.median((other.plane - row.original.plane)[known]) == pytest.approx(100, abs=1)
+    assert np.isclose(both.plane, row.original.plane)[known].mean() == pytest.approx(0.5, abs=0.1)
+    sheets = [sheet_png([row], title="Partners")]
+    html = audit_page(
+        content(policy=paired, partners=partners()), Surroundings(partner_sheets=sheets)
+    )
+    assert html.count('src="data:image/png;base64,') == 1
+    assert "both series show one place" in section(words(html), "Pairs of two series")
+    moved = second.source.affine.copy()
+    moved[0, 3] += 900.0
+    far = replace(second, source=replace(second.source, affine=moved))
+    assert partner_rows(paired, first, far, case=1) == []

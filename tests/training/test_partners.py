@@ -11,12 +11,14 @@ from medcl.augment.grid import LocalViews
 from medcl.augment.partner import OtherSeries
 from medcl.augment.transforms.cutout import Cutout
 from medcl.runtime import seeds
+from medcl.store.partners import partners_of
 from medcl.store.store import Store
 from medcl.training import checkpoint as checkpoints
 from medcl.training.batches import BatchReader
 from medcl.training.cohort import Cohort
+from medcl.training.events import read_events
 from medcl.training.loop import pretrain
-from medcl.training.partners import partners_of
+from medcl.training.pair_count import SHARE, partners_told
 from medcl.training.portions import Reading
 from medcl.training.recipe import Machine
 from medcl.training.sampler import PatientSampler
@@ -223,6 +225,39 @@ def test_views_keep_off_the_lesions_of_the_volume_that_they_are_of(tmp_path, pol
                 assert bool((view == -1).any()) == (number in (1, 4, 5))
                 seen.add(number)
     assert seen == set(range(1, 9))
+
+
+def test_a_run_tells_how_many_pairs_were_of_two_series(store, policy, paired, new_method, tmp_path):
+    def run(views, rows, folder):
+        cohort = Cohort(store=store, rows=rows)
+        return pretrain(
+            method=new_method(),
+            policy=views,
+            cohort=cohort,
+            folder=tmp_path / folder,
+            recipe=RECIPE,
+            machine=MACHINE,
+        )
+
+    rows = store.rows()
+    found = run(paired, rows, "paired")
+    sampler = PatientSampler(rows, batch_size=RECIPE.batch_size, seed=RECIPE.seed)
+    made = replace(reader(store, paired), sampler=sampler, seed=RECIPE.seed)
+    of_two = [
+        one != other
+        for _, (first, second, *_) in read(replace(made, rows=slice(0, 4)), 0, RECIPE.steps)
+        for one, other in zip(numbers(first), numbers(second), strict=True)
+    ]
+    assert 0 < sum(of_two) < len(of_two)
+    assert found.metrics[SHARE] == pytest.approx(np.mean(of_two))
+    steps = [each for each in read_events(tmp_path / "paired/events.jsonl") if "loss" in each]
+    assert np.mean([each["metrics"][SHARE] for each in steps]) == pytest.approx(np.mean(of_two))
+    alone = [row for row in rows if int(row.key, 16) in (1, 3, 4, 10, 13, 20, 22)]
+    assert run(paired, alone, "alone").metrics[SHARE] == 0.0
+    assert SHARE not in run(policy, rows, "unasked").metrics
+    never = replace(paired, partner=OtherSeries(probability=0.0))
+    assert SHARE not in run(never, rows, "never").metrics
+    assert "asks for partners, but no pair had one" in partners_told(0.0)
 
 
 def test_a_stopped_run_with_partners_goes_on_to_the_very_same_weights(

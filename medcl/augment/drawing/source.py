@@ -26,6 +26,8 @@ class Source:
             for the whole volume.
         lesions: Per lesion, voxel coordinates of points spread over it, shape ``(P, 3)``, for
             crops that must not cut it.
+        frame: Equal for volumes in which one point in mm is one place of one patient; ``None``
+            where nobody says so.
         to_voxel: RAS+ mm → voxel index, 4 x 4; follows from the affine.
 
     Example:
@@ -40,7 +42,24 @@ class Source:
     high: float = 1.0
     body: Box | None = None
     lesions: tuple[Lesion, ...] = ()
+    frame: str | None = None
     to_voxel: Affine = field(init=False, repr=False)
+
+    def shares_world_with(self, other: "Source") -> bool:
+        """Return whether one point in mm is the same place of the patient in both volumes.
+
+        Example:
+            >>> plain, upper, lower = (
+            ...     Source(word=word, shape=(4, 4, 4), affine=np.eye(4), frame=frame)
+            ...     for word, frame in (("a", None), ("b", "f"), ("c", "f"))
+            ... )
+            >>> plain.shares_world_with(plain), upper.shares_world_with(lower)
+            (True, True)
+            >>> plain.shares_world_with(lower)
+            False
+        """
+        is_framed = self.frame is not None and self.frame == other.frame
+        return self.word == other.word or is_framed
 
     def __post_init__(self) -> None:
         """Refuse what is no geometry.

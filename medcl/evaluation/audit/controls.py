@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from medcl.augment.policy import Policy
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.evaluation.audit.control_list import (
     Control,
     Outcome,
@@ -155,19 +156,39 @@ def _results(
         if control.views not in known:
             known[control.views] = seen(control)
         findings = findings_of(known[control.views], policy, control.task, quantities)
-        results.append(_result(control, findings, prefix))
+        name = f"local view, {control.name}" if prefix else control.name
+        by = tuple(prefix + each for each in control.by)
+        results.append(came_out(findings, name=name, must=control.must, task=control.task, by=by))
     return results
 
 
-def _result(control: Control, findings: Sequence[Finding], prefix: str) -> ControlResult:
-    by = tuple(prefix + name for name in control.by)
+def came_out(
+    findings: Sequence[Finding],
+    *,
+    name: str,
+    must: Outcome,
+    task: TaskProfile,
+    by: tuple[str, ...] = (),
+) -> ControlResult:
+    """Return what became of a control.
+
+    Args:
+        findings: What was measured on what was done.
+        name: What was done.
+        must: What must come of it.
+        task: For which task.
+        by: Beginnings of the names of figures that may tell; all may by default.
+
+    Returns:
+        ``fail`` where one of them failed, and the figure that told.
+    """
     told = [each for each in findings if not by or each.name.startswith(by)]
     failing = [each for each in told if each.status == "fail"]
     shown = next(iter(failing or told), None)
     return ControlResult(
-        name=f"local view, {control.name}" if prefix else control.name,
-        must=control.must,
-        task=control.task.value,
+        name=name,
+        must=must,
+        task=task.value,
         found="fail" if failing else "pass",
         figure="nothing could be measured" if shown is None else shown.name,
         worst=0.0 if shown is None else shown.worst,

@@ -10,6 +10,7 @@ from scipy import stats
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.evaluation.quantities.local import LOCAL
+from medcl.evaluation.quantities.partners import PARTNER
 from medcl.evaluation.quantities.quantity import Quantity
 from medcl.evaluation.quantities.table import quantities_of
 
@@ -39,6 +40,7 @@ class Finding:
         may_fail: Whether the task needs it; otherwise it warns at most.
         between_views: Whether it compares two views.
         is_local: Whether it is of local views.
+        is_partner: Whether it is of pairs of two series.
         is_ratio: Whether values near 1 are good.
         is_lowest: Whether large values are good.
     """
@@ -60,6 +62,7 @@ class Finding:
     may_fail: bool
     between_views: bool
     is_local: bool
+    is_partner: bool
     is_ratio: bool
     is_lowest: bool
 
@@ -122,7 +125,7 @@ def finding_of(
     values = np.array([abs(value) if size else value for _, value in pairs])
     badness = np.array([quantity.badness(value) for value in values])
     order = values[np.argsort(badness, kind="stable")]
-    mean, interval = _by_patient([patient for patient, _ in pairs], values)
+    mean, interval = by_patient([patient for patient, _ in pairs], values)
     judged = quantity.badness(mean if quantity.is_share else float(order[-1]))
     passes, fails = quantity.badness(quantity.passes), quantity.badness(quantity.fails)
     failures = int((badness > fails).sum())
@@ -147,6 +150,7 @@ def finding_of(
         may_fail=may_fail,
         between_views=quantity.is_gap,
         is_local=quantity.name.startswith(LOCAL),
+        is_partner=quantity.name.startswith(PARTNER),
         is_ratio=quantity.better == "one",
         is_lowest=quantity.better == "high",
     )
@@ -174,7 +178,20 @@ def failure_rate_below(failures: int, draws: int) -> float:
     return float(stats.beta.ppf(0.975, failures + 1, draws - failures))
 
 
-def _by_patient(owners: Iterable[str], values: np.ndarray) -> tuple[float, tuple[float, float]]:
+def by_patient(owners: Iterable[str], values: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Return the mean over patients of each patient's mean, and its 95 % interval.
+
+    Args:
+        owners: Per value, the patient it belongs to.
+        values: At least one.
+
+    Returns:
+        Mean, and the interval by bootstrap over patients.
+
+    Example:
+        >>> by_patient(["a", "a", "b"], np.array([1.0, 3.0, 4.0]))[0]
+        3.0
+    """
     patients = np.array(list(owners))
     means = np.array([values[patients == patient].mean() for patient in np.unique(patients)])
     picks = np.random.default_rng(0).integers(0, len(means), (_RESAMPLES, len(means)))

@@ -1,17 +1,25 @@
 """What an audit found: findings, controls, declared bounds, and whether the policy is safe."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from medcl.evaluation.audit.controls import ControlResult
 from medcl.evaluation.audit.enclosure import Declared
 from medcl.evaluation.audit.findings import Finding
+from medcl.evaluation.audit.partner_report import PartnerSummary
+from medcl.evaluation.audit.partners import PartnerAudit
 
 PARTNERS_NOT_COVERED = (
     "Partners were not measured: every pair here is of one volume, that of the pictures and of the "
     "difficulty too, while in pretraining a second view may be of another series of the patient."
 )
-"""What an audit says of a policy with partners."""
+"""What an audit says of a policy with partners before it has looked at any."""
+
+LOCAL_NOT_COVERED = (
+    "Local views that lie in a partner were not measured as such; local views were, of the volumes "
+    "alone."
+)
+"""What it says of local views, once it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +44,8 @@ class SafetyReport:
         declared: What each transform declares, beside what it was measured to do alone.
         local_left_out: Quantities that say nothing of local views, and why; none without any.
         not_covered: What the policy does and no figure here is about, one sentence each.
+        partners: What was measured of pairs of two series; ``None`` for a policy without partners,
+            or where nobody looked.
     """
 
     policy_name: str
@@ -54,6 +64,18 @@ class SafetyReport:
     declared: tuple[Declared, ...]
     local_left_out: Mapping[str, str] = field(default_factory=dict)
     not_covered: tuple[str, ...] = ()
+    partners: PartnerSummary | None = None
+
+    def with_partners(self, found: PartnerAudit) -> "SafetyReport":
+        """Return the report with what was measured of pairs of two series."""
+        return replace(
+            self,
+            findings=(*self.findings, *found.findings),
+            not_measured=(*self.not_measured, *found.not_measured),
+            control_results=(*self.control_results, *found.control_results),
+            not_covered=_not_covered(self, found.summary),
+            partners=found.summary,
+        )
 
     @property
     def controls(self) -> Mapping[str, bool]:
@@ -96,6 +118,16 @@ class SafetyReport:
             ],
             "declared": declared,
             "breaches": [each for each in declared if not each["is_enclosed"]],
+            "partners": None if self.partners is None else self.partners.to_json(),
             "is_void": self.is_void,
             "is_safe": self.is_safe,
         }
+
+
+def _not_covered(report: SafetyReport, found: PartnerSummary) -> tuple[str, ...]:
+    """Return what no figure is about once partners were looked for."""
+    others = tuple(each for each in report.not_covered if each != PARTNERS_NOT_COVERED)
+    if not found.num_pairs:
+        return (*others, found.sentence)
+    local = (LOCAL_NOT_COVERED,) if report.num_local else ()
+    return (*others, *local, *found.unproven)

@@ -11,7 +11,13 @@ from dataclasses import asdict, dataclass
 import torch
 
 from medcl.errors import InputError
-from medcl.evaluation.difficulty.matching import BATCH, Matching, matching_by_chance, matching_of
+from medcl.evaluation.difficulty.matching import (
+    BATCH,
+    Matching,
+    matching_by_chance,
+    matching_of,
+    share_of_two,
+)
 from medcl.evaluation.difficulty.pairs import PairMaker
 from medcl.evaluation.difficulty.verdict import judged
 from medcl.methods.contrastive import ContrastiveMethod
@@ -40,6 +46,8 @@ class Difficulty:
         trained: Matching after the steps; ``None`` without steps.
         verdict: ``trivial``, ``workable``, ``unlearnable``, or ``unclear`` for too few pairs.
         sentence: The verdict for people.
+        partner_share: Part of the matched pairs whose second view was of another series; ``None``
+            for a policy without partners.
     """
 
     num_pairs: int
@@ -50,10 +58,21 @@ class Difficulty:
     trained: Matching | None
     verdict: str
     sentence: str
+    partner_share: float | None = None
+
+    @property
+    def partner_sentence(self) -> str | None:
+        """How many of the pairs had a partner, or ``None`` for a policy without partners."""
+        if self.partner_share is None:
+            return None
+        return (
+            f"Of {100 * self.partner_share:.0f} % of the pairs whose difficulty was measured the "
+            "second view was of another series, as in pretraining."
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return plain dictionaries, lists, text and numbers."""
-        return asdict(self)
+        return {**asdict(self), "partner_sentence": self.partner_sentence}
 
 
 def measure_difficulty(
@@ -105,6 +124,7 @@ def measure_difficulty(
         trained=trained,
         verdict=verdict,
         sentence=sentence,
+        partner_share=None if maker.policy.partner is None else share_of_two(maker, chosen[half:]),
     )
 
 

@@ -23,6 +23,8 @@ BATCH = 8
 """Pairs that are trained on, and embedded, at once."""
 
 _REPEATS = 2
+_FIRST_STEP = 1_000_000
+"""Draws from here on are matched; none of them is trained on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def matching_of(method: ContrastiveMethod, maker: PairMaker, rows: Sequence[Volu
     ranks, losses = [], []
     with torch.no_grad():
         for repeat in range(_REPEATS):
-            first, second, ids = maker.pairs(rows, 1_000_000 + repeat)
+            first, second, ids = maker.pairs(rows, _FIRST_STEP + repeat)
             z_a, z_b = (
                 torch.cat(
                     [method.projector(method.encoder(part)) for part in torch.split(half, BATCH)]
@@ -100,6 +102,12 @@ def matching_of(method: ContrastiveMethod, maker: PairMaker, rows: Sequence[Volu
         loss=loss,
         loss_position=(loss - floor) / (chance - floor),
     )
+
+
+def share_of_two(maker: PairMaker, rows: Sequence[VolumeRow]) -> float:
+    """Return the share of the matched pairs whose second view is of another series, 0 to 1."""
+    found = [maker.num_of_two(rows, _FIRST_STEP + repeat) for repeat in range(_REPEATS)]
+    return sum(found) / (_REPEATS * len(rows))
 
 
 def _interval(per_pair: Figures) -> tuple[float, float]:

@@ -27,7 +27,11 @@ def measured(content: Content) -> str:
         f"patients that is {100 * per_view:.2g} %, for a further patient {100 * per_patient:.2g} %."
     )
     declared = declared_table(content.get("declared", ()))
-    whole = [each for each in content["findings"] if not each.get("is_local")]
+    whole = [
+        each
+        for each in content["findings"]
+        if not each.get("is_local") and not each.get("is_partner")
+    ]
     return (
         page.paragraphs([rule])
         + page.paragraphs(content.get("not_covered", ()), kind="warning")
@@ -94,6 +98,7 @@ def difficulty(content: Content) -> str:
         + f"<p>{page.mark(Mark(found['verdict'], kind or 'none'))} "
         + f"{page.escape(found['sentence'])}</p>"
         + difficulty_table(found)
+        + page.paragraphs([said] if (said := found.get("partner_sentence")) else [])
     )
 
 

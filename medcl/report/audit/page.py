@@ -10,6 +10,7 @@ from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.report import page
 from medcl.report.audit.measured import controls, difficulty, encoder, measured
+from medcl.report.audit.partners import partners
 from medcl.report.audit.purpose import MODALITIES, changes, purpose
 from medcl.report.audit.sign_off import limitations, reader_study, signature
 from medcl.report.audit.tables import Content
@@ -24,12 +25,14 @@ class Surroundings:
 
     Attributes:
         sheets: One PNG per case.
+        partner_sheets: One PNG per pair of two series.
         settings: The complete settings, as text.
         commands: What to type to get the page again.
         code: Version of the code, in a few words.
     """
 
     sheets: Sequence[bytes] = ()
+    partner_sheets: Sequence[bytes] = ()
     settings: str = ""
     commands: Sequence[str] = ()
     code: str = ""
@@ -56,6 +59,7 @@ def audit_page(content: Content, given: Surroundings) -> str:
         Section("Purpose", purpose(policy, task, words)),
         Section("What the views change, and what in the world does the same", changes(policy)),
         Section("What was measured", measured(content)),
+        Section("Pairs of two series", partners(content, given.partner_sheets)),
         Section("Controls", controls(content)),
         Section("Is there something to learn?", difficulty(content)),
         Section("What the encoder has learnt to ignore", encoder(content)),
