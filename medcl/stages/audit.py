@@ -96,6 +96,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
             task=TaskProfile(config.task),
             draws=config.views_per_volume,
             seed=config.seed,
+            facts=facts,
         )
         advance(len(cases))
     partner_sheets: list[bytes] = []

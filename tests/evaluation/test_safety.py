@@ -9,6 +9,7 @@ import pytest
 from medcl.augment.contract import Flag, bounded
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
 from medcl.augment.normalisation import FixedWindow
+from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.gain import Gain
@@ -266,3 +267,18 @@ def test_a_declared_bound_that_does_not_hold_makes_an_audit_unsafe(cases, monkey
 def test_an_audit_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one volume"):
         audit_views(ct_strict(grid=GRID), [])
+
+
+@pytest.mark.usefixtures("without_controls")
+def test_a_bound_on_noise_is_held_against_scans_as_clean_as_those_of_the_cohort(cases):
+    policy = only(GaussianNoise(sd_hu=(6.0, 6.0)))
+    bounds = {
+        facts: {
+            each.flag: each.bound
+            for each in audit(policy, cases, facts=facts)[0].declared
+            if each.transform == "gaussian_noise" and not each.is_local
+        }
+        for facts in (None, DataFacts(volumes=2, noise_sd=4.0))
+    }
+    (presumed, known) = (each[Flag.LOWCONTRAST_CNR] for each in bounds.values())
+    assert known > presumed

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Shaped
 from medcl.augment.compiling import cpp_compiler
 from medcl.augment.interpolation.trilinear import HALF, WHOLE, Inside, Values
 
-_SOURCE = Path(__file__).parents[1] / "rendering" / "native.cpp"
+_SOURCE = Path(__file__).with_name("native.cpp")
 _BASIC = ("-O3", "-std=c++17", "-ffp-contract=off")
 _FLAGS = ((*_BASIC, "-march=native", "-fopenmp", "-fno-trapping-math", "-fno-math-errno"), _BASIC)
 """The best, and what every compiler knows; a sum is rounded after each of its steps, as torch's."""

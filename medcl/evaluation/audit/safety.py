@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medcl.augment.policy import Policy
+from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.views import Drawn, Source, draw, draw_locals
 from medcl.evaluation.audit.controls import ControlResult, run_controls, run_local_controls
@@ -37,6 +38,7 @@ def audit_views(
     draws: int = 20,
     corners: int = 8,
     seed: int = 0,
+    facts: DataFacts | None = None,
 ) -> SafetyReport:
     """Measure a policy on volumes.
 
@@ -47,6 +49,8 @@ def audit_views(
         draws: Random draws of two views per volume.
         corners: Draws of two views per volume at the corners of all ranges.
         seed: Seed of the draws.
+        facts: Of the whole cohort, for how noisy its scans are; the region of the policy says so
+            else.
 
     Returns:
         The report.
@@ -100,6 +104,7 @@ def audit_views(
                 draws=_DECLARED_DRAWS,
                 corners=_DECLARED_CORNERS,
                 seed=seed,
+                facts=facts,
             )
         ),
     )
