@@ -177,6 +177,15 @@ def test_the_overlap_bound_holds_for_hundreds_of_draws_of_many_volumes(bench):
     assert worst >= 0.5
 
 
+def test_overlap_of_parallel_views_is_exact_between_the_places_of_a_lattice():
+    grid = ViewGrid(size_voxels=(16, 16, 16), spacing_mm=(1.0, 1.0, 1.0))
+    still = Pose(np.zeros(3), np.eye(3))
+    for moved in (1.0, 2.0, 2.3):
+        aside = Pose(np.full(3, moved), np.eye(3))
+        assert overlap(still, aside, grid) == pytest.approx((1 - moved / 16) ** 3)
+    assert overlap(still, Pose(np.array([0.0, 17.0, 0.0]), np.eye(3)), grid) == 0
+
+
 def test_overlap_of_shifted_views_is_the_product_of_what_is_left_along_each_axis():
     a = Pose(np.zeros(3), np.eye(3))
     b = Pose(np.array([2.0, 5.0, 1.0]), np.eye(3))

@@ -47,7 +47,7 @@ def test_a_pyramid_wants_multiples_of_its_coarsest_step():
     ("cohort", "names"),
     [
         ("adrenal", ["adrenal_shape", "adrenal_gentle", "adrenal_hard"]),
-        ("hippocampus", ["mr_hippocampus", "mr_hippocampus_gentle", "mr_hippocampus_hard"]),
+        ("hippocampus", [f"mr_hippocampus{end}" for end in ("", "_gentle", "_hard", "_small")]),
         ("quickstart", ["ct_quickstart", "ct_quickstart_gentle", "ct_quickstart_hard"]),
     ],
 )
