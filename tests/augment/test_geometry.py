@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from medcl.augment.drawing.pose import Pose, overlap
+from medcl.augment.drawing.pose import Pose, is_overlap, overlap
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.policy import Policy
@@ -182,7 +182,10 @@ def test_overlap_of_parallel_views_is_exact_between_the_places_of_a_lattice():
     still = Pose(np.zeros(3), np.eye(3))
     for moved in (1.0, 2.0, 2.3):
         aside = Pose(np.full(3, moved), np.eye(3))
-        assert overlap(still, aside, grid) == pytest.approx((1 - moved / 16) ** 3)
+        shared = (1 - moved / 16) ** 3
+        assert overlap(still, aside, grid) == pytest.approx(shared)
+        assert is_overlap(still, aside, grid, shared - 1e-6)
+        assert not is_overlap(still, aside, grid, shared + 1e-6)
     assert overlap(still, Pose(np.array([0.0, 17.0, 0.0]), np.eye(3)), grid) == 0
 
 

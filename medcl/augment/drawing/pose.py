@@ -147,22 +147,34 @@ def is_overlap(first: Pose, second: Pose, grid: ViewGrid, least: float) -> bool:
         >>> is_overlap(still, aside, grid, 0.5), is_overlap(still, aside, grid, 0.6)
         (True, False)
     """
+    if (shared := _seen_parallel(first, grid, second, grid)) is not None:
+        return shared >= least
     pairs = ((first, second), (second, first))
     return all(other.shows_part(spread_over(one, grid), grid, least) for one, other in pairs)
 
 
 def seen(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float:
     """Return the part of the first view that the second one shows too, see `overlap`."""
-    to_other = np.linalg.inv(second.view_to_world(other)) @ first.view_to_world(grid)
-    is_parallel = np.abs(to_other[:3, :3] - np.eye(3)).max() < 1e-9
-    if is_parallel and first.warp is None and second.warp is None:
-        # Planes of a lattice leave a parallel view as a whole: the estimate would err by up to half
-        # a tenth along each axis, far more than where the views are turned.
-        own, its = np.asarray(grid.size_voxels), np.asarray(other.size_voxels)
-        low, high = to_other[:3, 3], to_other[:3, 3] + own
-        shared = np.minimum(high, its) - np.maximum(low, 0)
-        return float((np.clip(shared, 0, None) / own).prod())
+    shared = _seen_parallel(first, grid, second, other)
+    if shared is not None:
+        return shared
     return float(second.shows(spread_over(first, grid), other).mean())
+
+
+def _seen_parallel(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float | None:
+    """Return what `seen` does where both views lie parallel at one spacing, else ``None``.
+
+    Planes of a lattice leave a parallel view as a whole: an estimate would err by up to half a
+    tenth along each axis, far more than where the views are turned.
+    """
+    to_other = second.world_to_view(other) @ first.view_to_world(grid)
+    is_parallel = np.abs(to_other[:3, :3] - np.eye(3)).max() < 1e-9
+    if not is_parallel or first.warp is not None or second.warp is not None:
+        return None
+    own, its = np.asarray(grid.size_voxels), np.asarray(other.size_voxels)
+    low, high = to_other[:3, 3], to_other[:3, 3] + own
+    shared = np.minimum(high, its) - np.maximum(low, 0)
+    return float((np.clip(shared, 0, None) / own).prod())
 
 
 @lru_cache(maxsize=_RECENT)
