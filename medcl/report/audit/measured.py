@@ -10,6 +10,7 @@ from medcl.report.audit.tables import (
     declared_table,
     difficulty_table,
     findings_table,
+    percent,
     probes_table,
 )
 from medcl.report.page import Mark
@@ -21,10 +22,11 @@ def measured(content: Content) -> str:
     views = content["num_volumes"] * (content["num_draws"] + content["num_corners"])
     per_view, per_patient = failure_rate_below(views), failure_rate_below(content["num_patients"])
     rule = (
-        f"{content['num_draws']} random pairs of views and {content['num_corners']} at the corners "
-        f"of all ranges were drawn of every volume. Intervals are 95 %, over patients. Where none "
-        f"of n failed, fewer than 3/n do (95 %, rule of three): for a further pair of these "
-        f"patients that is {100 * per_view:.2g} %, for a further patient {100 * per_patient:.2g} %."
+        f"Of every volume, pairs of views were drawn: {content['num_draws']} at random and "
+        f"{content['num_corners']} at the corners of all ranges. Intervals are 95 %, over "
+        f"patients. Where none of n failed, fewer than 3/n do (95 %, rule of three): for a further "
+        f"pair of these patients that is {percent(per_view)} %, for a further patient "
+        f"{percent(per_patient)} %."
     )
     declared = declared_table(content.get("declared", ()))
     whole = [

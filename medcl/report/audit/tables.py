@@ -167,6 +167,16 @@ def _limit(finding: Content) -> str:
     return f"at least {number(limit)}" if finding.get("is_lowest") else f"at most {number(limit)}"
 
 
+def percent(share: float) -> str:
+    """Return a share in per cent, with two digits that count.
+
+    Example:
+        >>> percent(1.0), percent(0.0561), percent(0.11)
+        ('100', '5.6', '11')
+    """
+    return f"{float(f'{100 * share:.2g}'):g}"
+
+
 def _rate_below(finding: Content) -> str:
     if "failure_rate_below" in finding:
         below = float(finding["failure_rate_below"])
@@ -174,7 +184,7 @@ def _rate_below(finding: Content) -> str:
         below = failure_rate_below(finding["num_draws"])
     else:
         return ""
-    return f"< {100 * below:.2g} %"
+    return f"< {percent(below)} %"
 
 
 def _flag(name: str) -> str:
