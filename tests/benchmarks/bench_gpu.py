@@ -341,6 +341,42 @@ class Bench:
             "write_s": time.perf_counter() - start,
         }
 
+    def feeding(self) -> Result:
+        """Time what processors do for a full batch whose cohort is on the device; needs no GPU."""
+        from medcl.store.store import Store
+        from medcl.training.portions import Reading
+        from medcl.training.readers import Readers
+
+        store = Store.open(self.folder / "store", verify="never")
+        shape = (FULL.volume,) * 3
+        volumes = [replace(row, shape=shape, body=None) for row in store.rows()]
+        rows = [volumes[number % len(volumes)] for number in range(FULL.pairs)]
+        starts = {row.key: number * FULL.volume**3 for number, row in enumerate(volumes)}
+        reading = Reading(store=store, policy=everything(FULL.view), seed=0, starts=starts)
+        count, num_views = 20, 2 * len(rows)
+        reading.portion(rows, 0)
+        start = time.process_time()
+        for step in range(count):
+            reading.portion(rows, step)
+        reader_s = (time.process_time() - start) / count
+        readers = Readers(reading, kind="processes", workers=2, volumes=volumes, example=rows)
+        try:
+            readers.batch(readers.submit(rows, 0), pin=False)
+            start = time.process_time()
+            for step in range(count):
+                readers.batch(readers.submit(rows, step), pin=False)
+            feeding_s = (time.process_time() - start) / count
+        finally:
+            readers.close()
+            readers.release()
+        return {
+            "views": num_views,
+            "reader_ms": reader_s * 1e3,
+            "feeding_ms": feeding_s * 1e3,
+            "views_per_s_of_a_reader": num_views / reader_s,
+            "views_per_s_fed": num_views / feeding_s,
+        }
+
     def reader(self, kind: str, *, cache_gib: float = 0.0) -> Any:
         from medcl.store.store import Store
         from medcl.training.batches import BatchReader
@@ -550,6 +586,7 @@ SECTIONS = (
     "machine",
     "bandwidth",
     "store",
+    "feeding",
     "end_to_end_cached",
     "training_cached",
     "render",
