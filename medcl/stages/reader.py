@@ -70,7 +70,9 @@ def _answer(asked: dict[str, Any]) -> list[Content]:
         label = None if ready.label is None else ready.label.value
         head: dict[str, object] = {"row": cells_of(ready.row), "label": label}
         head["parts"] = [
-            _left(content, inbox, buffers) for content in (ready.voxels, ready.mask) if content
+            _left(content, inbox, buffers)
+            for content in (ready.voxels, ready.mask)
+            if content is not None
         ]
         heads.append(head)
     return [json.dumps(heads).encode(), b"\n", *buffers]

@@ -134,7 +134,8 @@ def packed(answer: bytes, job: Job, inbox: Inbox | None = None) -> list[Ready]:
             else:
                 contents.append(buffers[: part["bytes"]])
                 buffers = buffers[part["bytes"] :]
-        outcomes.append(_packed(found, contents[0], (*contents[1:], None)[0], job, number))
+        voxels, *masks = contents
+        outcomes.append(_packed(found, voxels, masks[0] if masks else None, job, number))
     return outcomes
 
 
