@@ -102,14 +102,22 @@ def shared_fraction(first: Affine, second: Affine, shape: tuple[int, int, int]) 
         shape: Voxels of both.
 
     Returns:
-        A fraction from 0 to 1, counted over every second voxel.
+        A fraction from 0 to 1: of parallel views what the shift leaves along each axis, since
+        counting would take in or leave out whole planes; else counted over every second voxel.
 
     Example:
         >>> aside = np.eye(4)
         >>> aside[0, 3] = 4.0
         >>> shared_fraction(np.eye(4), aside, (8, 8, 8))
         0.5
+        >>> aside[0, 3] = 1.0
+        >>> shared_fraction(np.eye(4), aside, (8, 8, 8))
+        0.875
     """
+    between = np.linalg.inv(second) @ first
+    if np.allclose(between[:3, :3], np.eye(3), rtol=0, atol=1e-9):
+        left = 1 - np.abs(between[:3, 3]) / np.asarray(shape)
+        return float(np.clip(left, 0, None).prod())
     index = np.stack(np.meshgrid(*(np.arange(0, n, 2) + 0.5 for n in shape), indexing="ij"), -1)
     places = index.reshape(-1, 3)
     shares = []
