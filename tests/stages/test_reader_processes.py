@@ -22,11 +22,13 @@ from medcl.ingest.reading import is_plain
 from medcl.ingest.wire import job_to_json
 from medcl.io.dicom.writing import write_dicom_series
 from medcl.runtime.confinement import ChildLimits
+from medcl.stages import reader
 from medcl.stages.reader_processes import lent, warm_up
 from medcl.stages.reading import inspected, inspection, packed, reading, run_task
-from medcl.store.inbox import Inbox
+from medcl.store.inbox import ROOM, Inbox
 from medcl.store.packing import Packed
 from medcl.volume import Volume
+from tests.stages.ingest_process import small_archive
 
 LIMITS = ChildLimits(cpu_s=97)  # of no other test, so that none of its processes wait
 
@@ -165,3 +167,28 @@ def test_a_process_of_two_threads_packs_the_same(job) -> None:
     assert isinstance(one, Packed)
     assert isinstance(two, Packed)
     assert (two.voxels, two.row.content_sha256) == (one.voxels, one.row.content_sha256)
+
+
+@pytest.mark.parametrize(("threads", "is_used"), [(1, False), (2, True)])
+def test_a_second_thread_is_used_where_it_is_allowed(job, monkeypatch, threads, is_used) -> None:
+    asked: list[None] = []
+    monkeypatch.setattr(reader, "_beside", lambda: asked.append(None))
+    request = reading(job, replace(LIMITS, threads=threads)).request
+    assert len(reader.serve(request)) > 1
+    assert bool(asked) == is_used
+
+
+def test_ingest_leaves_what_it_packs_in_an_inbox_and_no_inbox_behind(tmp_path, monkeypatch):
+    found: list[Path] = []
+    take = Inbox.found
+
+    def noted(self: Inbox, name: str, num_bytes: int) -> Path:
+        found.append(take(self, name, num_bytes))
+        return found[-1]
+
+    monkeypatch.setattr(Inbox, "found", noted)
+    store = tmp_path / "store"
+    small_archive(tmp_path).ingest(store, limits=LIMITS)
+    assert len(found) == len(list(store.rglob("*.b2nd"))) > 1
+    assert {path.parents[1] for path in found} == {(store / ROOM).resolve()}
+    assert not (store / ROOM).exists()
