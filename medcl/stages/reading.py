@@ -114,7 +114,7 @@ def packed(answer: bytes, job: Job, inbox: Inbox | None = None) -> list[Ready]:
         inbox: That was named with the job.
 
     Returns:
-        One outcome per volume.
+        One outcome per volume; where an inbox took what was packed, with paths instead of bytes.
 
     Raises:
         InputError: What is said to be in the inbox is not there.

@@ -81,6 +81,29 @@ def test_ingest_passes_on_every_option(stage, medcl_command):
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "cores", "threads"),
+    [
+        ("", 2, 2),
+        ("", 1, 1),
+        ("--workers 2", 3, 1),
+        ("--workers 2", 4, 2),
+        ("--workers 2 --threads 2", 2, 2),
+        ("--threads 1", 8, 1),
+        ("--scheduler tcp://x:1", 8, 1),
+    ],
+)
+def test_a_reading_process_has_a_second_thread_where_it_has_a_second_core(
+    stage, medcl_command, monkeypatch, words, cores, threads
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(cores)))
+    monkeypatch.setattr("medcl.stages.reader_processes.warm_up", lambda *_args, **_words: None)
+    recorder = stage("ingest")
+    assert medcl_command("ingest", "a", "--store", "s", *words.split()).status == 0
+    (_, keywords), *_ = recorder.calls
+    assert keywords["limits"].threads == threads
+
+
 def test_a_deface_command_is_parted_into_words_and_limited_like_a_reading(stage, medcl_command):
     recorder = stage("ingest")
     options = "--store s --deface unknown-too --cpu-s 60 --scheduler tcp://x:1"

@@ -10,7 +10,8 @@ from medcl.augment.transforms.catalogue import Transform
 from medcl.augment.worst_case import HasPresumedNoise
 
 HEAD_SD_HU = 3.0
-"""Noise of a clean CT of the head: routine ones have 3 to 5 HU in slices of 5 mm."""
+"""Noise of a clean CT of the head; by usual practice, not by a source: routine ones have 3 to 5 HU
+in slices of 5 mm. A cohort whose noise was measured is held to that instead."""
 
 
 def native_noise(

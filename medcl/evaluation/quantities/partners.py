@@ -22,7 +22,8 @@ Organs below the diaphragm travel by 10 to 25 mm in quiet breathing, and come to
 in repeated holds of a breath; but that is organs. What is measured is the best shift of all that
 both series show, spine and skin too, which breath moves by a few mm. 20 mm of all of it is another
 place of the patient: a header that is wrong, or somebody who moved on the table. A head in its
-holder stays within 5 mm.
+holder stays within 5 mm. Distances of breath are usual ones, given without a source; the limits
+are a choice.
 """
 
 _OF_PAIRS = "of pairs of volumes"
