@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from medcl.augment.chance import CornerChance, RandomChance
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.random_field import normal
+from medcl.augment.random_field import _quantiles, normal
 from medcl.augment.transforms.bias_field import BiasField
 from medcl.augment.transforms.blur import Blur
 from medcl.augment.transforms.count_noise import CountNoise
@@ -155,6 +155,18 @@ def test_the_random_field_is_normal_and_white_and_its_streams_are_independent():
         assert abs(np.corrcoef(field[0].ravel(), moved)[0, 1]) < 0.01
     assert abs(np.corrcoef(field[0].ravel(), field[1].ravel())[0, 1]) < 0.01
     assert abs(np.corrcoef(field[0].ravel(), other[0].ravel())[0, 1]) < 0.01
+
+
+def test_bits_become_the_normal_quantile_of_their_probability_on_both_sides():
+    rng = np.random.default_rng(0)
+    deep = [bit << shift for shift in range(31) for bit in (1, 2, 3) if bit << shift < 1 << 31]
+    sizes = np.array([0, (1 << 31) - 1, *deep, *rng.integers(0, 1 << 31, 5000)])
+    tail = stats.norm.ppf((sizes + 0.5) / (1 << 32))
+    above = _quantiles(torch.from_numpy((sizes - (1 << 31)).astype(np.int32))).double().numpy()
+    below = _quantiles(torch.from_numpy(sizes.astype(np.int32))).double().numpy()
+    assert tail.min() < -6.3
+    assert np.abs(below + tail).max() < 2e-4
+    assert np.array_equal(above, -below)
 
 
 def test_neighbouring_seeds_give_unrelated_fields():

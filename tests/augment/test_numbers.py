@@ -1,6 +1,6 @@
 import torch
 
-from medcl.augment.random_field import _one_by_one, normal, seed_words
+from medcl.augment.random_field import seed_words
 from medcl.augment.rendering.numbers import Numbers, columns_of, parameters_of, tabled
 from medcl.augment.transforms.gain import Gain, Gamma
 
@@ -25,8 +25,3 @@ def test_tables_joined_are_the_table_of_all():
     assert torch.equal(both.table, numbers.table)
     assert torch.equal(both.words, seed_words([3, 4]))
     assert (both.active == numbers.active).all()
-
-
-def test_noise_made_number_by_number_is_that_made_in_pairs():
-    pairs = normal((3, 4), (101,), stream=2, device=torch.device("cpu"))
-    assert torch.equal(_one_by_one(seed_words([3, 4]), 101, 2), pairs)

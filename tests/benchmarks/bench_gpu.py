@@ -22,16 +22,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 
-from medcl.augment import views
+from medcl.augment import compiling, views
 from medcl.augment.compiling import missing_compiler
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import PercentileWindow
 from medcl.augment.policy import Policy
+from medcl.augment.rendering import rendering
 from medcl.augment.rendering.rendering import Look, finished
 from medcl.augment.rendering.sampling import samplings
 from medcl.augment.rendering.strip import Strip
@@ -202,6 +204,17 @@ class Bench:
     def kernel_sampling(self) -> Result:
         """Time `kernel` with sampling, gain and normalisation alone."""
         return self._kernel(without(everything(self.size.view, blur=False), GaussianNoise, Gamma))
+
+    def kernel_tuned(self) -> Result:
+        """Time `kernel` with its block sizes tried out by torch's compiler instead of presumed."""
+        options = compiling._OPTIONS[self.device.type]
+        tuning = {"coordinate_descent_tuning": True} if self.device.type == "cuda" else {}
+        rendering._kernel.cache_clear()
+        try:
+            with mock.patch.dict(options, tuning):
+                return self.kernel()
+        finally:
+            rendering._kernel.cache_clear()
 
     def kernel_with_blur(self) -> Result:
         """Time the same with a blur in the middle: four kernels instead of one."""
@@ -595,6 +608,7 @@ SECTIONS = (
     "end_to_end",
     "agreement",
     "kernel",
+    "kernel_tuned",
     "kernel_without_noise",
     "kernel_sampling",
     "monai_on_cpu_workers",

@@ -50,20 +50,21 @@ def trilinear(
         if shifts is not None:
             for other in range(3):
                 place = place + shifts[:, other] * _column(matrix[:, axis, other])
-        first, last = (_column(ends[:, end, axis]) for end in range(2))
-        here = (place >= first - HALF) & (place <= last + HALF)
+        first, last = (ends[:, end, axis] for end in range(2))
+        middle, reach = _column((first + last) / 2), _column((last - first) / 2 + HALF)
+        here = (place - middle).abs() <= reach
         inside = here if inside is None else inside & here
-        last_index = _column(layout[:, 5 + axis])
-        place = torch.minimum(place.clamp_min(0.0), last_index.to(place.dtype))
         below = torch.floor(place)
-        index = below.to(torch.int32)
-        step = _column(layout[:, 3 + axis]) if axis < 2 else torch.ones_like(last_index)
-        offsets.append((index * step, torch.where(index < last_index, step, 0)))
+        index, last_index = below.to(torch.int32), _column(layout[:, 5 + axis])
+        lower, upper = (torch.minimum(end.clamp_min(0), last_index) for end in (index, index + 1))
+        if axis < 2:
+            step = _column(layout[:, 3 + axis])
+            lower, upper = lower * step, upper * step
+        offsets.append((lower, upper))
         parts.append(place - below)
     assert inside is not None
-    (x, dx), (y, dy), (z, dz) = offsets
-    near = x + y + z
-    corners = [near + a + b + c for a in (0, dx) for b in (0, dy) for c in (0, dz)]
+    xs, ys, zs = offsets
+    corners = [x + y + z for x in xs for y in ys for z in zs]
     starts, channel_step = _column(layout[:, 0]), _column(layout[:, 2])
     values = torch.stack(
         [

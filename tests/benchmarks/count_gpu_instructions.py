@@ -1,0 +1,202 @@
+"""Count the instructions of the fused kernel for an NVIDIA GPU, on a machine without one.
+
+    pip install triton==3.6.0
+    python tests/benchmarks/count_gpu_instructions.py [--run]
+
+torch's compiler writes the kernel as Triton code, ptxas makes machine code for sm_90 of it, and
+what a lane issues for one voxel is counted. With ``--run`` Triton's interpreter runs the kernel of
+two views on the CPU, and compares them with what plain torch makes. This counts work; only a GPU
+tells time. It reaches into torch and Triton, so it may have to follow their versions (torch 2.13,
+Triton 3.6).
+"""
+
+import argparse
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest import mock
+
+SIZE_VOXELS = 96
+LANES = 128  # of a program; torch's compiler gives it 1024 voxels
+BLOCK = 1024
+ALU = {"FMNMX", "FSEL", "FSETP", "ISETP", "LEA", "LOP3", "P2R", "PLOP3", "PRMT", "SEL", "SHF"}
+ALU |= {"IADD3", "VIADD", "VIADDMNMX", "VIMNMX"}  # issued at half the rate of the others
+
+
+def loaded(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class Generated(Exception):  # noqa: N818 - no error: the compiler is stopped once it has written
+    pass
+
+
+def written(policy: Any, bench: ModuleType) -> tuple[str, Any, Any]:
+    """Return the Triton code of sampling and the first run of a policy, the pass, and its input."""
+    import torch
+    from torch._inductor.graph import GraphLowering
+    from triton.backends.compiler import GPUTarget
+    from triton.runtime import driver
+
+    from medcl.augment import views
+    from medcl.augment.rendering.rendering import Look, Pass, _groups
+    from medcl.augment.rendering.sampling import samplings
+
+    drawn, strip = bench.batch_of(policy, bench.FULL, 2)
+    look = Look(drawn.grid, drawn.modality, drawn.window, strip.channels)
+    first, *others = _groups(views.links_of(drawn))
+    assert not others, "The policy must be one kernel."
+    one = Pass(look, first, is_last=True)
+    numbers = views.numbers_of(drawn)
+    given = (samplings(strip, device=torch.device("cpu")), numbers.table, numbers.words)
+    target = SimpleNamespace(
+        get_current_target=lambda: GPUTarget("cuda", 90, 32),
+        get_active_torch_device=lambda: torch.device("cpu"),
+        get_current_device=lambda: 0,
+    )
+    driver.set_active(target)
+    code: list[str] = []
+    codegen = GraphLowering.codegen
+
+    def stopped(graph: GraphLowering) -> Any:
+        wrapper, _ = codegen(graph)
+        code.append(wrapper.value)
+        raise Generated
+
+    from medcl.augment.compiling import _OPTIONS
+
+    torch._dynamo.reset()
+    for tensor in (*given[0], *given[1:]):
+        if tensor is not None:
+            torch._dynamo.maybe_mark_dynamic(tensor, 0)
+    options = {**_OPTIONS["cuda"], "cpu_backend": "triton", "fx_graph_cache": False}
+    with mock.patch.object(GraphLowering, "codegen", stopped):
+        try:
+            torch.compile(one.open, fullgraph=True, options=options)(*given)
+        except Exception:
+            if not code:
+                raise
+    return code[0], one, given
+
+
+def function_of(code: str, folder: Path, *, plain: bool) -> tuple[Any, dict[str, str]]:
+    """Return the kernel and its signature; ``plain``: as the interpreter can run it."""
+    kernels = re.findall(r"async_compile\.triton\('\w+', '''(.*?)'''", code, re.DOTALL)
+    assert len(kernels) == 1, f"One kernel must do everything, got {len(kernels)}."
+    text = kernels[0]
+    signature = eval(re.search(r"'signature': (\{.*?\})", text)[1])  # noqa: S307 - torch's own
+    body = text[text.index("@triton.jit") :]
+    head = "import triton\nimport triton.language as tl\n"
+    if plain:
+        body = re.sub(r"\b(libdevice|tl_math|triton_helpers)\.", "tl.", body)
+    else:
+        head += "from torch._inductor.runtime import triton_helpers\n"
+        head += "from torch._inductor.runtime.triton_helpers import libdevice, math as tl_math\n"
+    path = folder / "kernel.py"
+    path.write_text(head + body)
+    module = loaded(path, f"kernel_{'plain' if plain else 'real'}_{abs(hash(code))}")
+    name = re.search(r"def (\w+)\(", body)[1]
+    return getattr(module, name), signature
+
+
+def counted(code: str, folder: Path) -> dict[str, float]:
+    """Return instructions per voxel."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    function, types = function_of(code, folder, plain=False)
+    names = list(types)
+    divisible = [(n,) for n, name in enumerate(names) if types[name][0] == "*" or name == "xnumel"]
+    source = ASTSource(
+        fn=function,
+        signature=types,
+        constexprs={(names.index("XBLOCK"),): BLOCK},
+        attrs={place: [["tt.divisibility", 16]] for place in divisible},
+    )
+    options = {"num_warps": LANES // 32}
+    made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+    cubin = folder / "kernel.cubin"
+    cubin.write_bytes(made.asm["cubin"])
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    listing = subprocess.run([tool, "-sass", cubin], check=True, capture_output=True, text=True)
+    found = re.findall(r"/\*[0-9a-f]{4}\*/\s+(?:@!?U?P\w+ )?([A-Z0-9]+)", listing.stdout)
+    each = Counter(found)
+    del each["NOP"]
+    voxels = BLOCK / LANES
+    return {
+        "instructions": each.total() / voxels,
+        "of_them_half_rate": sum(each[name] for name in ALU) / voxels,
+        "loads": each["LDG"] / voxels,
+    }
+
+
+def interpreted(code: str, one: Any, given: Any, folder: Path) -> dict[str, float]:
+    """Return how far the interpreted kernel departs from plain torch."""
+    import torch
+
+    (voxels, _, layout, matrix, ends, _), table, words = given
+    want, mask = one.open(*given)
+    made, made_mask = torch.full_like(want, torch.nan), torch.zeros_like(mask)
+    function, types = function_of(code, folder, plain=True)
+    inputs = iter([matrix, ends, layout, voxels, *([words] if "in_ptr5" in types else []), table])
+    others = {"ks0": len(voxels), "xnumel": want.numel()}
+    arguments = []
+    for name in types:
+        if name.startswith("in_out_ptr"):
+            arguments.append(made)
+        elif name.startswith("in_ptr"):
+            arguments.append(next(inputs).contiguous())
+        elif name.startswith("out_ptr"):
+            arguments.append(made_mask)
+        elif name != "XBLOCK":
+            arguments.append(others[name])
+    block = 1 << 14
+    assert want.numel() % block == 0
+    function[(want.numel() // block,)](*arguments, XBLOCK=block)
+    return {
+        "largest_difference": (made - want).abs().max().item(),
+        "masks_differ_at": (made_mask != mask).sum().item(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", action="store_true", help="interpret the kernels (a minute each)")
+    asked = parser.parse_args()
+    if importlib.util.find_spec("triton") is None:
+        parser.error("Triton must be installed (pip install triton==3.6.0), and it is not.")
+    if asked.run:
+        os.environ["TRITON_INTERPRET"] = "1"
+    bench = loaded(Path(__file__).with_name("bench_gpu.py"), "bench_gpu")
+    whole = bench.everything(SIZE_VOXELS, blur=False)
+    policies = {
+        "kernel": whole,
+        "kernel_without_noise": bench.without(whole, bench.GaussianNoise),
+        "kernel_sampling": bench.without(whole, bench.GaussianNoise, bench.Gamma),
+    }
+    with tempfile.TemporaryDirectory(prefix="medcl-count-") as name:
+        for title, policy in policies.items():
+            code, one, given = written(policy, bench)
+            folder = Path(name)
+            found = interpreted(code, one, given, folder) if asked.run else counted(code, folder)
+            for key, value in found.items():
+                print(f"{title:24} {key:20} {value:.4g}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
