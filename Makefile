@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Files of tests share the cores; a second thread of torch beside them would only wait.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast test-all check format lint type clean
 
@@ -43,13 +46,13 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 
 test: check
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu"
 
 test-fast: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not gpu and not ddp"
+	$(PYTEST) -m "not slow and not gpu and not ddp"
 
 test-all: check
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .
