@@ -1,7 +1,7 @@
 """Fine-tuning for a class per voxel."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,10 @@ from monai.losses.dice import DiceCELoss
 
 from medcl.adaptation.balance import batch_places
 from medcl.adaptation.cases import SegmentationCase, SegmentationTask
-from medcl.adaptation.features import frozen
 from medcl.adaptation.fitting import Fitting, StepReport, silent
 from medcl.adaptation.foreground import foreground_body, foreground_voxels
 from medcl.adaptation.recipe import FinetuneRecipe
-from medcl.adaptation.segment import segment
+from medcl.adaptation.segment import Measure, measured
 from medcl.adaptation.shelf import Shelf
 from medcl.augment import views
 from medcl.augment.policy import Policy
@@ -24,10 +23,7 @@ from medcl.encoders.interface import Encoder
 from medcl.errors import RequestError
 from medcl.geometry.boxes import Box
 from medcl.runtime import seeds
-from medcl.shapes import LabelMap, Views
-
-Measure = Callable[[LabelMap, LabelMap], Sequence[float]]
-"""``(predicted, true) -> Dice of each foreground class``, on the native grid."""
+from medcl.shapes import Views
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -90,7 +86,7 @@ def finetune_segmentation(
             losses.append(fitting.take(objective(network(given), wanted), step))
             report(step + 1, recipe.steps, losses[-1])
     network.requires_grad_(True)
-    cases = _measured(network, task, policy, device, measure)
+    cases = measured(network, task, policy=policy, device=device, measure=measure)
     return FinetunedSegmenter(network=network, cases=cases, losses=losses)
 
 
@@ -143,22 +139,3 @@ class _Learner:
             for place, box in zip(places, views.boxes(drawn), strict=True)
         ]
         return views.render_labels(drawn, cuts, device=self._device)[:, None]
-
-
-def _measured(
-    network: PyramidDecoder,
-    task: SegmentationTask,
-    policy: Policy,
-    device: torch.device,
-    measure: Measure,
-) -> list[SegmentationCase]:
-    cases = []
-    with frozen(network):
-        for row in task.test:
-            found = segment(network, store=task.store, row=row, policy=policy, device=device)
-            truth = task.store.read_label_map(task.label_set, row.key)
-            case = SegmentationCase(
-                key=row.key, patient_key=row.patient_key, dice=tuple(measure(found, truth))
-            )
-            cases.append(case)
-    return cases

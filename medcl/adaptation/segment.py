@@ -1,29 +1,62 @@
 """Label maps on the grid the volume came in: windows over the volume, one way back."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from monai.inferers.utils import sliding_window_inference
+from torch import nn
 from torch.nn import functional as F
 
+from medcl.adaptation.cases import SegmentationCase, SegmentationTask
+from medcl.adaptation.features import frozen
 from medcl.augment import views
 from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import Policy
-from medcl.shapes import Affine
+from medcl.augment.views import Drawn
+from medcl.shapes import Affine, LabelMap, ViewMask, Views
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.store.viewing import read_boxes, source_of
 
-_OVERLAP = 0.5
+OVERLAP = 0.5
+"""Part of a window that the next one shares along each axis."""
+
 _WINDOWS = 4
 _POINTS = 2**22  # native voxels that are put back at once
 
 
 VoxelNetwork = Callable[[torch.Tensor], torch.Tensor]
 """Views ``(B, C, X, Y, Z)`` → logits ``(B, K, X, Y, Z)``."""
+
+Measure = Callable[[LabelMap, LabelMap], Sequence[float]]
+"""``(predicted, true) -> Dice of each foreground class``, on the native grid."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Canvas:
+    """A whole volume at the spacing of the views.
+
+    Attributes:
+        drawn: Where it lies.
+        views: Shape ``(1, C, X, Y, Z)``, no smaller than a view, normalised.
+        mask: Shape ``(1, 1, X, Y, Z)``, where it was measured.
+    """
+
+    drawn: Drawn
+    views: Views
+    mask: ViewMask
+
+
+def canvas_of(*, store: Store, row: VolumeRow, policy: Policy, device: torch.device) -> Canvas:
+    """Return a volume brought to the spacing of the views in one interpolation."""
+    canvas = replace(policy, grid=covering_grid(row, policy.grid), transforms=(), partner=None)
+    drawn = views.plain(canvas, [source_of(row)])
+    ((voxels, validity),) = read_boxes(store, row.key, views.boxes(drawn))
+    given, mask = views.render(drawn, [voxels], [validity], device=device)
+    return Canvas(drawn=drawn, views=given, mask=mask)
 
 
 def segment(
@@ -50,21 +83,37 @@ def segment(
     Returns:
         Class indices, shape of the volume.
     """
-    canvas = replace(policy, grid=covering_grid(row, policy.grid), transforms=(), partner=None)
-    drawn = views.plain(canvas, [source_of(row)])
-    ((voxels, validity),) = read_boxes(store, row.key, views.boxes(drawn))
-    given, _mask = views.render(drawn, [voxels], [validity], device=device)
+    canvas = canvas_of(store=store, row=row, policy=policy, device=device)
     with torch.no_grad():
         logits = sliding_window_inference(
-            given,
+            canvas.views,
             roi_size=policy.grid.size_voxels,
             sw_batch_size=_WINDOWS,
             predictor=network,
-            overlap=_OVERLAP,
+            overlap=OVERLAP,
             mode="gaussian",
         )
     assert isinstance(logits, torch.Tensor)
-    return put_back(logits.float(), views.view_affines(drawn)[0], row.affine, row.shape)
+    return put_back(logits.float(), views.view_affines(canvas.drawn)[0], row.affine, row.shape)
+
+
+def measured(
+    network: nn.Module,
+    task: SegmentationTask,
+    *,
+    policy: Policy,
+    device: torch.device,
+    measure: Measure,
+) -> list[SegmentationCase]:
+    """Return how well a network does on the test volumes of a task, each on its native grid."""
+    cases = []
+    with frozen(network):
+        for row in task.test:
+            found = segment(network, store=task.store, row=row, policy=policy, device=device)
+            truth = task.store.read_label_map(task.label_set, row.key)
+            dice = tuple(measure(found, truth))
+            cases.append(SegmentationCase(key=row.key, patient_key=row.patient_key, dice=dice))
+    return cases
 
 
 def covering_grid(row: VolumeRow, grid: ViewGrid) -> ViewGrid:

@@ -47,7 +47,8 @@ class FinetuneConfig(Section):
     architecture: EncoderConfig | None = None
     """The network, where the weights are random"""
     adaptation: Adaptation = "finetune"
-    """probe: logistic regression on frozen features; frozen: a new head only; finetune: all"""
+    """probe: logistic regression on frozen features, of label maps on the maps at single voxels;
+    frozen: a new head or decoder only; finetune: all"""
     policy: PolicyConfig
     """Grid, window and views for training with labels, or the path of their file"""
     probe: ProbeConfig = ProbeConfig()
@@ -65,6 +66,4 @@ class FinetuneConfig(Section):
             raise ValueError(
                 "give either encoder (a delivered encoder) or architecture (random weights)."
             )
-        if self.kind == "segmentation" and self.adaptation == "probe":
-            raise ValueError("adaptation probe is for classification; take frozen or finetune.")
         return self

@@ -30,8 +30,9 @@ class ArmConfig(Section):
     init: InitName
     """A name under encoders, scratch (new weights), or none (no network)"""
     adaptation: Literal["probe", "frozen", "finetune", "voxels"]
-    """probe: logistic regression on frozen features; frozen: a new head only; finetune: all
-    weights; voxels: logistic regression on pooled voxels, without a network"""
+    """probe: logistic regression on frozen features, of label maps on the maps at single voxels;
+    frozen: a new head or decoder only; finetune: all weights; voxels: logistic regression on
+    pooled voxels, without a network"""
 
     @model_validator(mode="after")
     def _voxels_have_no_network(self) -> "ArmConfig":
@@ -105,10 +106,6 @@ class StudyConfig(Section):
             raise ValueError(f"arms: init must be one of {', '.join(known)}, got {arm.init}.")
         if arm.init == "scratch" and self.architecture is None and not self.encoders:
             raise ValueError("arms: init scratch needs an architecture, or an encoder to copy.")
-        if self.kind == "segmentation" and arm.adaptation in {"probe", "voxels"}:
-            raise ValueError(
-                f"arms: {arm.adaptation} is for classification; take frozen or finetune."
-            )
 
 
 def _refuse_repeats(name: str, values: Iterable[object]) -> None:

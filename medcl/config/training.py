@@ -43,7 +43,7 @@ class ProbeConfig(Section):
     """Logistic regression on frozen features; its penalty is chosen inside the labelled cases."""
 
     is_balanced: bool = True
-    """Weigh classes by the inverse of their frequency"""
+    """Weigh classes by the inverse of their frequency; those of single voxels never are"""
 
 
 class FinetuneSettings(Section):

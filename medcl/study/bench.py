@@ -12,6 +12,7 @@ from torch import nn
 from medcl.adaptation.cases import (
     ClassificationTask,
     Labelled,
+    SegmentationCase,
     SegmentationTask,
 )
 from medcl.adaptation.features import FeatureTable, extract
@@ -19,7 +20,8 @@ from medcl.adaptation.finetune_classification import finetune_classification
 from medcl.adaptation.finetune_segmentation import finetune_segmentation
 from medcl.adaptation.probe import fit_probe
 from medcl.adaptation.recipe import FinetuneRecipe
-from medcl.adaptation.voxel_baseline import voxel_features
+from medcl.adaptation.voxel_baseline import VoxelPyramid, voxel_features
+from medcl.adaptation.voxel_probe import probe_segmentation
 from medcl.augment.policy import Policy
 from medcl.encoders.interface import Encoder
 from medcl.evaluation.segmentation import dice_per_class
@@ -44,7 +46,8 @@ class Adapted:
     Attributes:
         cases: One per test volume, in the order of the split.
         weights: Of the whole model by name, on the CPU: ``encoder.…``, ``head.…`` or
-            ``decoder.…``; of a probe ``head.weight`` and ``head.bias`` on raw features.
+            ``decoder.…``; of a probe of classes ``head.weight`` and ``head.bias`` on raw features,
+            of a probe of label maps ``maps.…``, ``weights.…`` (one per level) and ``bias``.
         losses: One per step; none of a probe.
     """
 
@@ -150,26 +153,40 @@ class Bench:
         return Adapted(cases=cases, weights=_weights(parts), losses=tuned.losses)
 
     def _segment(self, cell: Cell, chosen: Sequence[LabelledVolume]) -> Adapted:
+        task = SegmentationTask(
+            store=self.store,
+            label_set=self.label_set,
+            num_classes=self.num_classes,
+            train=self._rows(chosen),
+            test=self._rows(self.split.test),
+        )
+        measure = partial(_dice, num_classes=self.num_classes)
+        if cell.arm.adaptation in {"probe", "voxels"}:
+            found = probe_segmentation(
+                self._maps(cell, task.train[0].num_channels),
+                task,
+                policy=self.policy,
+                seed=cell.seed,
+                device=self.device,
+                measure=measure,
+            )
+            return Adapted(cases=_segmented(found.cases), weights=_weights(found.network))
         tuned = finetune_segmentation(
             self.encoder_of(cell.arm.init, cell.seed),
-            SegmentationTask(
-                store=self.store,
-                label_set=self.label_set,
-                num_classes=self.num_classes,
-                train=self._rows(chosen),
-                test=self._rows(self.split.test),
-            ),
+            task,
             policy=self.policy,
             recipe=self.recipe_of(cell.arm, cell.seed),
             device=self.device,
-            measure=partial(_dice, num_classes=self.num_classes),
+            measure=measure,
         )
-        cases = segmentation_table(
-            [case.key for case in tuned.cases],
-            [case.patient_key for case in tuned.cases],
-            dice=[case.dice for case in tuned.cases],
+        return Adapted(
+            cases=_segmented(tuned.cases), weights=_weights(tuned.network), losses=tuned.losses
         )
-        return Adapted(cases=cases, weights=_weights(tuned.network), losses=tuned.losses)
+
+    def _maps(self, cell: Cell, in_channels: int) -> Encoder | VoxelPyramid:
+        if cell.arm.adaptation == "voxels":
+            return VoxelPyramid(in_channels)
+        return self.encoder_of(cell.arm.init, cell.seed).to(self.device)
 
     def _features_of(self, cell: Cell, volumes: Sequence[LabelledVolume]) -> FeatureTable:
         """Return features in the order of volumes; each volume is seen once per encoder."""
@@ -205,6 +222,14 @@ class Bench:
 
 def _targets(volumes: Sequence[LabelledVolume]) -> np.ndarray:
     return np.array([-1 if v.target is None else v.target for v in volumes], dtype=np.int64)
+
+
+def _segmented(cases: Sequence[SegmentationCase]) -> CaseTable:
+    return segmentation_table(
+        [case.key for case in cases],
+        [case.patient_key for case in cases],
+        dice=[case.dice for case in cases],
+    )
 
 
 def _weights(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -59,7 +59,6 @@ def test_every_mistake_is_told_at_once_with_its_line(write, study):
             "arms: init must be one of ours, scratch, none, got theirs.",
         ),
         ("init: scratch", "init: ours", "must differ from one another; repeated: ours-finetune."),
-        ("kind: classification", "kind: segmentation", "voxels is for classification"),
         ("name: adrenal", "name: ../up", "must be a plain name"),
         ("{kind: crop, min_overlap: 0.5}", "{min_overlap: 0.5}", "transforms.0.kind is missing."),
         ("store: runs/store", "", "study.yaml: store is missing (Folder of the volume store)."),
