@@ -70,5 +70,8 @@ class VoxelPyramid(nn.Module):
 
     def pyramid(self, views: Views) -> list[torch.Tensor]:
         """Return means of cubes, fine to coarse."""
-        sizes = [[-(-length // stride) for length in views.shape[2:]] for stride in STRIDES]
-        return [F.adaptive_avg_pool3d(views, size) for size in sizes]
+        found = []
+        for stride in STRIDES:
+            x, y, z = (-(-length // stride) for length in views.shape[2:])
+            found.append(F.adaptive_avg_pool3d(views, (x, y, z)))
+        return found
