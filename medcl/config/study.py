@@ -69,7 +69,8 @@ class StudyConfig(Section):
     policy: PolicyConfig
     """Grid, window and views for training with labels, or the path of their file"""
     arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1, max_length=50)]
-    """The curves; each is compared with scratch-finetune where that is among them"""
+    """The curves; each is compared with scratch-finetune where that is among them, else with
+    scratch-frozen or scratch-probe"""
     label_counts: Annotated[tuple[Count, ...], Field(min_length=1, max_length=50)]
     """Numbers of labelled patients, rising"""
     min_per_class: Annotated[int, Field(ge=1, le=1000)] = 1

@@ -12,7 +12,7 @@ from medcl.report.study_page import Circumstances, csv_table, markdown_summary, 
 from medcl.runtime.files import write_bytes
 from medcl.stages.progress import ProgressSink
 from medcl.stages.summary import Figure, StageSummary, Table, Written
-from medcl.study.cells import Arm
+from medcl.study.cells import usual_reference
 from medcl.study.curves import LabelEfficiency, label_efficiency
 from medcl.study.scores import Scored, load_scores
 from medcl.study.verdict import METRIC_NAMES, ranged, signed, verdict
@@ -28,7 +28,6 @@ PAGE = "report.html"
 FIGURE = "label_efficiency.png"
 TABLE = "label_efficiency.csv"
 
-_REFERENCE = Arm("scratch", "finetune")
 _METRICS: Mapping[str, Sequence[Metric]] = {
     "classification": ("auc", "balanced_accuracy", "average_precision"),
     "segmentation": ("dice",),
@@ -56,7 +55,7 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
                 label_efficiency(
                     scores,
                     metric=metric,
-                    reference=_REFERENCE,
+                    reference=usual_reference(scored.cell.arm for scored in scores),
                     resamples=bootstrap["resamples"],
                     level=bootstrap["confidence"],
                 )
@@ -180,6 +179,7 @@ def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: str) -> 
     for curve in main.curves:
         for point in curve.points:
             figures[f"{curve.arm.name}_n{point.num_labels}"] = round(point.value.mean, 4)
+    against = f"difference to {main.reference.name}" if main.reference else "difference"
     where = f"mlflow ui --backend-store-uri sqlite:///{folder.parent / 'mlflow.db'}"
     place = [f"In MLflow the curves are at http://127.0.0.1:5000{tracked}"] if tracked else []
     return StageSummary(
@@ -187,7 +187,7 @@ def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: str) -> 
         figures=figures,
         tables=[
             Table(
-                ("arm", "labels", METRIC_NAMES[main.metric], "difference to scratch", "seeds"),
+                ("arm", "labels", METRIC_NAMES[main.metric], against, "seeds"),
                 rows,
                 title="Label efficiency (mean over seeds, interval over seeds and test patients)",
             )

@@ -147,6 +147,26 @@ def grid(arms: Iterable[Arm], num_labels: Iterable[int], seeds: Iterable[int]) -
     return [Cell(arm, count, seed) for seed in all_seeds for count in counts for arm in all_arms]
 
 
+def usual_reference(arms: Iterable[Arm]) -> Arm | None:
+    """Return the arm that others are compared with: random weights, trained as far as any are.
+
+    Args:
+        arms: Of a study.
+
+    Returns:
+        Fine-tuning from scratch where that was run, else a decoder or head on a random encoder,
+        else a probe of one; ``None`` where no arm has random weights.
+
+    Example:
+        >>> usual_reference([Arm("ours", "probe"), Arm("scratch", "probe")]).name
+        'scratch-probe'
+    """
+    known = set(arms)
+    order: tuple[Adaptation, ...] = ("finetune", "frozen", "probe")
+    wanted = (Arm("scratch", adaptation) for adaptation in order)
+    return next((arm for arm in wanted if arm in known), None)
+
+
 def _each_once(what: str, entries: Sequence[Hashable]) -> None:
     if not entries or len(set(entries)) != len(entries):
         raise RequestError(
