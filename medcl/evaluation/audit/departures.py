@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
-from medcl.evaluation.measures.anatomy import TISSUES_HU
+from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.evaluation.measures.view import Figures
 from medcl.evaluation.quantities.table import quantities_of
 

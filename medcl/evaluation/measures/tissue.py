@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from medcl.evaluation.measures.anatomy import TISSUES_HU
+from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.evaluation.measures.observed import Classes, Mask, Observed
 from medcl.evaluation.quantities.hounsfield import DRIFT_HU
 
