@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 """Part of every policy's hash; raised whenever a claim, tolerance or rule changes."""
 
 PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]

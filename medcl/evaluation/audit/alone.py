@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
 from medcl.augment.views import draw, draw_locals
-from medcl.evaluation.audit.departures import as_presumed, departures
+from medcl.evaluation.audit.departures import as_presumed, departures, sampled
 from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.measures.local_view import measure_local, measure_local_pair
 from medcl.evaluation.measures.observed import Observed, observe
@@ -20,6 +20,9 @@ GAP = "_between_views"
 
 LOST_BY_CROP = "lost by crop"
 """A crop's bound is on what two views do not share: a lesion lies anywhere in them."""
+
+SAMPLED = "sampled "
+"""Beginning of the names of what is measured against the volume, its sampling included."""
 
 _NOT_OF_LOCAL = frozenset({*LEFT_OUT, "ordering", "duplicated_tissue"})
 """Likenesses too: a small view may show a single tissue, and its noise has no order to be kept."""
@@ -81,7 +84,7 @@ def departures_of(
         presumed: Least noise of a scan that the contract of a transform speaks of.
 
     Returns:
-        Departures by flag; with `GAP`, of pairs.
+        Departures by flag; with `GAP`, of pairs; with `SAMPLED`, by tissue, from the volume.
     """
     cases, sources = scene.cases, [case.source for case in scene.cases]
     found = Departures()
@@ -96,6 +99,7 @@ def departures_of(
         for first, second, *figures in zip(*pairs, *known, strict=True):
             for each in figures:
                 _add(found.whole, departures(as_presumed(each, presumed), policy))
+                _add_sampled(found.whole, each)
             pair = measure_pair(first, second, (figures[0], figures[1]))
             found.whole.setdefault(LOST_BY_CROP, []).append(1 - pair["overlap"])
             _add(found.whole, departures(_apart(figures[0], pair), policy), GAP)
@@ -130,6 +134,7 @@ def _add_local(
         name: value for name, value in measure_local(view).items() if name not in _NOT_OF_LOCAL
     }
     _add(found, departures(as_presumed(figures, presumed), policy))
+    _add_sampled(found, figures)
     pair = measure_local_pair(view, around, (figures, known), is_inside=True)
     _add(found, departures(_apart(figures, pair), policy), GAP)
 
@@ -138,6 +143,11 @@ def _apart(figures: Figures, pair: Figures) -> dict[str, float]:
     """Return the figures of a view, of which those that are compared are what two differ by."""
     gaps = {name.removesuffix(GAP): value for name, value in pair.items() if GAP in name}
     return dict(figures) | gaps
+
+
+def _add_sampled(found: dict[str, list[float]], figures: Figures) -> None:
+    for name, value in sampled(figures).items():
+        found.setdefault(f"{SAMPLED}{name}", []).append(value)
 
 
 def _add(found: dict[str, list[float]], by_flag: Mapping[Flag, float], ending: str = "") -> None:
