@@ -8,6 +8,9 @@ from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.evaluation.measures.view import Figures
 from medcl.evaluation.quantities.table import quantities_of
 
+LEVEL = "hu_level_"
+"""Beginning of the names of what level tissues moved by."""
+
 _SURE = 4.0
 """Standard errors of a median that chance does not exceed in any of some thousand figures."""
 
@@ -70,7 +73,7 @@ def departures(figures: Figures, policy: Policy) -> dict[Flag, float]:
             found[flag] = max(found.get(flag, 0.0), beyond, 0.0)
     # What a contract says of HU is about the map of values, which moves level tissue. Smoothing
     # moves the rest, and is declared as texture.
-    drifts = _moved(figures, "hu_level")
+    drifts = _moved(figures, LEVEL)
     if drifts:
         found[Flag.HU_CALIBRATION] = max(drifts.values())
     # HU have a zero of their own; elsewhere noise is measured by the signal it lies on.
@@ -93,7 +96,7 @@ def sampled(figures: Figures) -> dict[str, float]:
         >>> sampled({"hu_mean_bone": -2.0, "hu_mean_bone_error": 0.25, "noise_sampled": 0.9})
         {'bone': 1.0, 'noise': 0.1}
     """
-    found = _moved(figures, "hu_mean")
+    found = _moved(figures, "hu_mean_")
     if "noise_sampled" in figures:
         found["noise"] = round(_off(figures["noise_sampled"]), 9)
     return found
@@ -102,9 +105,9 @@ def sampled(figures: Figures) -> dict[str, float]:
 def _moved(figures: Figures, name: str) -> dict[str, float]:
     """Return by how much each tissue moved, chance left out."""
     return {
-        tissue: max(abs(moved) - _SURE * figures[f"{name}_{tissue}_error"], 0.0)
+        tissue: max(abs(moved) - _SURE * figures[f"{name}{tissue}_error"], 0.0)
         for tissue in TISSUES_HU
-        if (moved := figures.get(f"{name}_{tissue}")) is not None
+        if (moved := figures.get(f"{name}{tissue}")) is not None
     }
 
 

@@ -1,0 +1,154 @@
+"""An audit holds sampling to its claim, blames it, and measures a tissue by what it is made of."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from medcl.augment.defaults import ct_strict
+from medcl.augment.drawing.source import Source
+from medcl.augment.grid import ViewGrid
+from medcl.augment.safety import sampling
+from medcl.augment.safety.source_geometry import SourceGeometry
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.transforms.blur import Blur
+from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.noise import GaussianNoise
+from medcl.augment.views import draw
+from medcl.evaluation.audit import safety
+from medcl.evaluation.audit.enclosure import enclosures
+from medcl.evaluation.audit.safety import audit_views
+from medcl.evaluation.measures.anatomy import Case, anatomy_of
+from medcl.evaluation.measures.observed import observe
+from medcl.evaluation.measures.tissue import tissue_drift
+from tests.evaluation.phantoms import phantom
+
+TRANSFORMS = (
+    Crop(min_overlap=0.5),
+    Blur(sigma_mm=(0.0, 0.3)),
+    GaussianNoise(sd_hu=(0.0, 10.0)),
+)
+
+
+def views(size, spacing, transforms=TRANSFORMS[:1]):
+    grid = ViewGrid(size_voxels=(size,) * 3, spacing_mm=spacing)
+    return replace(ct_strict(grid=grid), transforms=transforms)
+
+
+def bones(seed=0, spacing=0.7, size=56):
+    """Bone with a spongy middle eleven mm thick, in muscle, with noise."""
+    axes = np.meshgrid(*(spacing * np.arange(size),) * 3, indexing="ij")
+    x = axes[0] % 16.0 - 6.0
+    values = np.where(np.abs(x) < 5.5, 320 + 110 * np.abs(x), 55.0)
+    array = values + np.random.default_rng(seed).normal(0, 5, values.shape)
+    source = Source(word=f"b{seed}", shape=(size,) * 3, affine=np.diag([spacing] * 3 + [1.0]))
+    return Case(source=source, patient=f"p{seed}", array=array.astype(np.float32)[None])
+
+
+def seen(case, policy, step=0):
+    anatomy = anatomy_of(case, "CT", policy.grid.spacing_mm, policy.window)
+    return observe(draw(policy, [case.source], seed=0, step=step, view=0), [case], [anatomy])[0]
+
+
+def held(case, policy):
+    anatomy = anatomy_of(case, "CT", policy.grid.spacing_mm, policy.window)
+    return enclosures(policy, [case], [anatomy], draws=2, corners=2)
+
+
+def of(found, transform):
+    return {each.unit or each.flag: each for each in found if each.transform == transform}
+
+
+def of_density(found):
+    return [each for each in found if each.flag == "hu_calibration"]
+
+
+def test_sampling_moves_bone_within_its_claim_and_nothing_else_is_blamed(monkeypatch):
+    policy = views(16, (1.4, 1.4, 1.4), TRANSFORMS)
+    found = held(bones(), policy)
+    assert [each for each in of_density(found) if not each.is_enclosed] == []
+    assert {each.transform for each in of_density(found)} == {"sampling", *policy.named}
+    bone = of(found, "sampling")["HU of bone"]
+    assert 1.0 < bone.measured < bone.bound < 20
+    monkeypatch.setattr(sampling, "SPAN_HU", dict(sampling.SPAN_HU) | {"bone": 0.0})
+    (breach,) = [each for each in of_density(held(bones(), policy)) if not each.is_enclosed]
+    assert "sampling declares to change hu_calibration by 0 HU of bone at most" in breach.sentence
+
+
+def test_blending_without_a_filter_moves_no_mean_however_it_lies():
+    policy = views(24, (0.65, 0.7, 0.74), TRANSFORMS[:1])
+    for step in range(3):
+        figures = tissue_drift(seen(bones(), policy, step))
+        assert abs(figures["hu_mean_bone"]) < 1e-3
+    rows = of(held(bones(), policy), "sampling")
+    assert {each.bound for each in rows.values()} == {0.0}
+    assert all(each.is_enclosed for each in rows.values())
+
+
+def test_a_tissue_is_compared_with_the_voxels_around_and_not_with_those_at_its_side():
+    """On a ramp, at half a voxel aside all along, the nearest voxel is off by half a step."""
+    ramp = (
+        320
+        + 12.0 * np.arange(56)[:, None, None]
+        + np.random.default_rng(0).normal(0, 10, (1, 56, 56, 56))
+    )
+    source = Source(word="r", shape=(56,) * 3, affine=np.diag([1.0, 1.0, 1.0, 1.0]))
+    case = Case(source=source, patient="r", array=ramp.astype(np.float32))
+    policy = views(24, (1.0, 1.0, 0.9))
+    off = []
+    for step in range(6):
+        view = seen(case, policy, step)
+        off.append(float((view.grey - view.truth).mean()))
+        assert abs(tissue_drift(view)["hu_drift_bone"]) < 1.5
+        assert float((view.grey - view.around).mean()) == pytest.approx(0, abs=0.4)
+    assert np.abs(off).max() > 3
+
+
+def test_the_error_of_a_median_is_what_chance_moves_it_by():
+    view = seen(bones(), views(24, (0.7, 0.7, 0.7)))
+    rng = np.random.default_rng(0)
+    two = np.where(rng.random(view.grey.shape) < 0.5, 400.0, 800.0)  # spongy and dense
+    drifts, errors = [], []
+    for _ in range(60):
+        around = two + rng.normal(0, 150, two.shape)
+        grey = around + rng.normal(0, 60, two.shape)
+        few = np.where(rng.random(two.shape) < 0.05, 6, 0)
+        one = replace(view, grey=grey, around=around, deep=few, low=-3000.0, high=3000.0)
+        figures = tissue_drift(one)
+        drifts.append(figures["hu_drift_bone"])
+        errors.append(figures["hu_drift_bone_error"])
+    assert np.mean(errors) == pytest.approx(np.std(drifts), rel=0.3)
+    alone = 1.2533 * 60 / np.sqrt(0.05 * two.size)  # of a median of differences
+    assert np.std(drifts) > 1.5 * alone
+
+
+def test_whole_voxels_are_declared_and_measured_to_keep_their_noise(monkeypatch):
+    case = phantom("a", 1, affine=np.diag([2.0, 2.0, 2.0, 1.0]), noise=10.0)
+    rows = of(held(case, views(20, (2.0, 2.0, 2.0))), "sampling")
+    assert rows["of the noise"].measured < 1e-4
+    assert "of the noise" not in of(held(case, views(20, (2.0, 2.0, 1.9))), "sampling")
+    monkeypatch.setattr(SourceGeometry, "has_lattice_of", lambda _self, _spacing: True)
+    between = of(held(case, views(20, (2.0, 2.0, 1.9))), "sampling")["of the noise"]
+    assert not between.is_enclosed
+    assert between.measured > 0.2
+
+
+@pytest.mark.parametrize(("spacing", "status"), [(2.0, "pass"), (1.9, "fail")])
+def test_noise_that_sampling_takes_fails_where_texture_is_needed(spacing, status, monkeypatch):
+    monkeypatch.setattr(safety, "run_controls", lambda *_args: [])
+    case = phantom("a", 1, affine=np.diag([2.0, 2.0, 2.0, 1.0]), noise=10.0)
+    for task, expected in ((TaskProfile.TEXTURE, status), (TaskProfile.GENERIC, "warn")):
+        policy = views(20, (2.0, 2.0, spacing))
+        report = audit_views(policy, [case], draws=2, corners=0, task=task)
+        (found,) = [each for each in report.findings if each.name == "noise_sampled"]
+        assert found.status == ("pass" if status == "pass" else expected)
+
+
+def test_a_tissue_that_the_window_cuts_is_no_witness_of_the_map_of_values():
+    view = seen(bones(), views(24, (0.7, 0.7, 0.7)))
+    assert "hu_level_bone" in tissue_drift(view)
+    cut = replace(view, high=700.0, blended=np.minimum(view.blended, 700.0))
+    cut = replace(cut, grey=np.minimum(view.grey, 700.0), around=np.minimum(view.around, 700.0))
+    figures = tissue_drift(cut)
+    assert "hu_level_bone" not in figures
+    assert "hu_mean_bone" in figures
