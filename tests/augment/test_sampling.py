@@ -20,6 +20,7 @@ from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.gain import Gain
 from medcl.augment.transforms.rotation import Rotation
+from medcl.augment.transforms.scale import Scale
 from medcl.errors import PolicyError
 from medcl.geometry.affine import rotation
 
@@ -145,6 +146,8 @@ def test_bone_moves_by_no_more_than_its_bound_and_by_most_of_it_at_worst(coarser
     view = ViewGrid(size_voxels=(8, 8, 8), spacing_mm=(1.0, 1.0, 1.0))
     bound = sampling_claim(view, geometry).bound_hu("bone")
     assert 0.75 * bound < np.mean(moved) <= bound
+    long = geometry_of([(np.diag([1.0, 1.0, spacing, 1.0]), (64, 64, 80 * coarser))])
+    assert sampling_claim(view, long).bound_hu("bone") == bound
 
 
 def test_a_turn_makes_a_view_step_over_more_of_a_volume():
@@ -157,6 +160,11 @@ def test_a_turn_makes_a_view_step_over_more_of_a_volume():
     steps = np.linalg.norm(rotation(np.array([0.0, 15.0, 0.0]))[:3, :3] * [1, 1, 3], axis=1)
     variance = (1 - 1 / np.sort(steps)[1:] ** 2) / (8 * np.log(2)) / 16
     assert turned.smoothing >= variance.sum()
+    tilted = geometry_of([volume(1.0, 1.0, 1.0, tilt=15.0)])
+    assert sampling_claim(grid, tilted).smoothing == pytest.approx(turned.smoothing)
+    smaller = bounds_of({"scale": Scale(zoom=(0.8, 1.0))})
+    coarser = sampling_claim(policy(1.25, 1.25, 3.75).grid, known)
+    assert sampling_claim(grid, known, smaller).smoothing == pytest.approx(coarser.smoothing)
 
 
 def test_a_thin_volume_of_coarse_views_is_refused_with_the_tissue_and_what_would_do():

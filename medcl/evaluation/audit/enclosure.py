@@ -40,9 +40,9 @@ def enclosures(
 ) -> list[Declared]:
     """Measure every transform of a policy alone, at the places that the policy's crop gives.
 
-    What views are sampled from is blamed on sampling, which has a bound of its own: what views
-    without a transform measure is no departure of the transform, of a crop in their values only.
-    Of local views, what they share with global ones and what they show of lesions is no departure.
+    Sampling has rows of its own; what views that nothing is done to measure is no departure of a
+    transform, of a crop in their values only. Of local views, what they share with global ones and
+    what they show of lesions is no departure.
 
     Args:
         policy: The policy.
