@@ -178,6 +178,14 @@ def test_a_thin_volume_of_coarse_views_is_refused_with_the_tissue_and_what_would
     assert check_policy(policy(2.0, 2.0, 2.0), facts=longer).is_safe
 
 
+def test_a_turn_of_coarse_slices_counts_in_the_check():
+    narrow = facts(volume(0.5, 0.5, 0.5, shape=(24, 512, 512)))
+    still = policy(2.0, 2.0, 5.0)
+    assert check_policy(still, facts=narrow).is_safe
+    turned = replace(still, transforms=(CROP, Rotation(max_degrees=15.0)))
+    assert codes(turned, facts=narrow) == {("sampling", "SC010")}
+
+
 def test_what_sampling_moves_adds_to_what_transforms_do():
     long = facts(volume(0.5, 0.5, 0.5))
     gain = Gain(factor=(0.995, 1.005))

@@ -7,7 +7,7 @@ import pytest
 
 from medcl.augment.defaults import ct_strict
 from medcl.augment.drawing.source import Source
-from medcl.augment.grid import ViewGrid
+from medcl.augment.grid import LocalViews, ViewGrid
 from medcl.augment.safety import sampling
 from medcl.augment.safety.source_geometry import SourceGeometry
 from medcl.augment.safety.tasks import TaskProfile
@@ -70,6 +70,9 @@ def test_sampling_moves_bone_within_its_claim_and_nothing_else_is_blamed(monkeyp
     assert {each.transform for each in of_density(found)} == {"sampling", *policy.named}
     bone = of(found, "sampling")["HU of bone"]
     assert 1.0 < bone.measured < bone.bound < 20
+    local = LocalViews(count=1, size_voxels=(12,) * 3, spacing_mm=(1.4,) * 3)
+    small = [each for each in held(bones(), replace(policy, local=local)) if each.is_local]
+    assert of(small, "sampling")["HU of bone"].bound == bone.bound
     monkeypatch.setattr(sampling, "SPAN_HU", dict(sampling.SPAN_HU) | {"bone": 0.0})
     (breach,) = [each for each in of_density(held(bones(), policy)) if not each.is_enclosed]
     assert "sampling declares to change hu_calibration by 0 HU of bone at most" in breach.sentence
@@ -102,6 +105,20 @@ def test_a_tissue_is_compared_with_the_voxels_around_and_not_with_those_at_its_s
         assert abs(tissue_drift(view)["hu_drift_bone"]) < 1.5
         assert float((view.grey - view.around).mean()) == pytest.approx(0, abs=0.4)
     assert np.abs(off).max() > 3
+
+
+def test_a_view_finer_than_its_volume_tells_no_more_than_the_volume_does():
+    fine, own = (seen(bones(), views(24, (mm,) * 3)) for mm in (0.35, 0.7))
+    assert fine.map.source_voxels == pytest.approx(1 / 8, rel=1e-3)
+    errors = []
+    for view in (fine, own):
+        noise = np.random.default_rng(0).normal(0, 20, view.grey.shape)
+        all_bone = np.full(view.grey.shape, 6)
+        grey = view.blended + noise
+        wide = replace(view, low=-4000.0, high=4000.0, deep=all_bone, around=grey, grey=grey)
+        figures = tissue_drift(wide)
+        errors.append(figures["hu_mean_bone_error"])
+    assert errors[0] == pytest.approx(8**0.5 * errors[1], rel=0.1)
 
 
 def test_the_error_of_a_median_is_what_chance_moves_it_by():

@@ -40,9 +40,8 @@ def enclosures(
 ) -> list[Declared]:
     """Measure every transform of a policy alone, at the places that the policy's crop gives.
 
-    Sampling has rows of its own; what views that nothing is done to measure is no departure of a
-    transform, of a crop in their values only. Of local views, what they share with global ones and
-    what they show of lesions is no departure.
+    Sampling has rows of its own. Of local views, what they share with global ones and what they
+    show of lesions is no departure.
 
     Args:
         policy: The policy.
@@ -72,9 +71,7 @@ def enclosures(
         if not is_crop:
             measured = departures_of(alone, scene, draws, corners, presumed)
         for is_local in (False, True):
-            plain = still.of(is_local=is_local)
-            if is_crop:
-                plain = {flag.value: plain.get(flag.value, []) for flag in _OF_VALUES}
+            plain = {} if is_crop else still.of(is_local=is_local)
             found += _held(
                 name,
                 policy.modality,

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+from scipy import ndimage
 
 from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.evaluation.measures.observed import Classes, Mask, Observed
@@ -36,7 +37,7 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
     if observed.modality != "CT":
         return {}
     figures: dict[str, float] = {}
-    deep = _tissues(observed, observed.deep)
+    deep, smoothings = _tissues(observed, observed.deep), _smoothings(observed)
     for name, here in deep:
         view, truth = observed.grey[here], observed.around[here]
         figures[f"hu_drift_{name}"] = float(np.median(view) - np.median(truth))
@@ -45,7 +46,8 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
         level = here & observed.level
         if level.sum() >= _FEWEST and _is_whole(observed, level):
             moved, error = _moved(observed, level)
-            beyond = max(abs(moved) - _smoothing(observed, level), 0.0)
+            filtered = max(abs(float(each[level].mean())) for each in smoothings)
+            beyond = max(abs(moved) - filtered, 0.0)
             figures[f"hu_level_{name}"] = float(np.copysign(beyond, moved))
             figures[f"hu_level_{name}_error"] = error
         low, high = np.percentile(view, [5, 95]) - np.percentile(truth, [5, 95])
@@ -99,12 +101,15 @@ def _moved(observed: Observed, here: Mask) -> tuple[float, float]:
     return min(ends, key=lambda each: abs(each[0]))
 
 
-def _smoothing(observed: Observed, here: Mask) -> float:
-    """Return by how much a Gaussian of one voxel of the volume moves places, which are never level.
+def _smoothings(observed: Observed) -> tuple[np.ndarray, np.ndarray]:
+    """Return what Gaussians of one voxel of the volume and of one of the view change everywhere.
 
-    Less than that is not told from a filter.
+    No tissue is level as such, and what moves it by no more than these is not told from a filter.
     """
-    return abs(float((observed.smooth[here] - observed.blended[here]).mean()))
+    weights = observed.shown.astype(float)
+    whole = ndimage.gaussian_filter(weights, 1.0)
+    coarse = ndimage.gaussian_filter(observed.blended * weights, 1.0) / np.maximum(whole, 1e-6)
+    return observed.smooth - observed.blended, coarse - observed.blended
 
 
 def _is_whole(observed: Observed, here: Mask) -> bool:
