@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from medcl.augment.defaults import ct_strict
 from medcl.augment.drawing.source import Source
@@ -169,6 +170,20 @@ def test_what_a_filter_moves_within_a_tissue_is_not_blamed_on_the_map_of_values(
     view = seen(bones(), views(24, (0.7, 0.7, 0.7)))
     brighter = replace(view, grey=view.grey + 20)
     assert tissue_drift(brighter)["hu_level_bone"] == pytest.approx(20, abs=2.5)
+
+
+def test_a_filter_as_wide_as_a_voxel_of_a_coarse_view_is_not_blamed_either():
+    view = seen(bones(), views(16, (2.1, 2.1, 2.1)))
+    curved = np.broadcast_to(350 + 5.0 * (np.arange(16)[:, None, None] - 8) ** 2, view.grey.shape)
+    inner = np.zeros(view.grey.shape, int)
+    inner[4:12] = 6
+    everywhere = {"deep": inner, "level": view.mask, "around": curved}
+    # One voxel of the volume is a third of one of the view.
+    truth = replace(view, blended=curved, smooth=curved + 10 / 18, grey=curved, **everywhere)
+    blurred = replace(truth, grey=ndimage.gaussian_filter(curved, 0.6))
+    assert tissue_drift(blurred)["hu_mean_bone"] > 1
+    assert tissue_drift(blurred)["hu_level_bone"] == 0
+    assert tissue_drift(replace(truth, grey=curved + 20))["hu_level_bone"] > 12
 
 
 def test_sampling_is_measured_with_the_window_open():
