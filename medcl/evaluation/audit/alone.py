@@ -145,8 +145,8 @@ def _apart(one: Figures, other: Figures, pair: Figures) -> dict[str, float]:
     gaps = {name.removesuffix(GAP): value for name, value in pair.items() if GAP in name}
     own = {name: value for name, value in one.items() if not name.startswith(LEVEL)}
     for name in (each for each in one if each.startswith(LEVEL) and each in other):
-        is_error = name.endswith("_error")
-        apart = math.hypot(one[name], other[name]) if is_error else one[name] - other[name]
+        is_doubt = name.endswith(("_error", "_filtered"))
+        apart = math.hypot(one[name], other[name]) if is_doubt else one[name] - other[name]
         gaps[name] = apart
     return own | gaps
 

@@ -103,9 +103,14 @@ def sampled(figures: Figures) -> dict[str, float]:
 
 
 def _moved(figures: Figures, name: str) -> dict[str, float]:
-    """Return by how much each tissue moved, chance left out."""
+    """Return by how much each tissue moved, without what chance or a filter could."""
     return {
-        tissue: max(abs(moved) - _SURE * figures[f"{name}{tissue}_error"], 0.0)
+        tissue: max(
+            abs(moved)
+            - _SURE * figures[f"{name}{tissue}_error"]
+            - figures.get(f"{name}{tissue}_filtered", 0.0),
+            0.0,
+        )
         for tissue in TISSUES_HU
         if (moved := figures.get(f"{name}{tissue}")) is not None
     }

@@ -24,9 +24,9 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
     Signed: view minus the voxels that it is made of. ``hu_drift``, ``hu_mean``, ``hu_p05`` and
     ``hu_p95`` are of the median, the mean and the percentiles, far from borders, where there is no
     partial volume. ``hu_level`` is what the map of values moved by, where there are no edges within
-    the tissue and the window leaves it whole, beyond what smoothing could. ``hu_thin`` is of the
-    median of what includes small structures: it shows what the spacing of the view draws together.
-    ``_error`` is a standard error.
+    the tissue and the window leaves it whole. ``hu_thin`` is of the median of what includes small
+    structures: it shows what the spacing of the view draws together. ``_error`` is a standard
+    error, ``_filtered`` what smoothing could have moved.
 
     Args:
         observed: The view.
@@ -47,9 +47,9 @@ def tissue_drift(observed: Observed) -> dict[str, float]:
         if level.sum() >= _FEWEST and _is_whole(observed, level):
             moved, error = _moved(observed, level)
             filtered = max(abs(float(each[level].mean())) for each in smoothings)
-            beyond = max(abs(moved) - filtered, 0.0)
-            figures[f"hu_level_{name}"] = float(np.copysign(beyond, moved))
+            figures[f"hu_level_{name}"] = moved
             figures[f"hu_level_{name}_error"] = error
+            figures[f"hu_level_{name}_filtered"] = filtered
         low, high = np.percentile(view, [5, 95]) - np.percentile(truth, [5, 95])
         figures[f"hu_p05_{name}"], figures[f"hu_p95_{name}"] = float(low), float(high)
         if name == "lung" and observed.low < _EMPHYSEMA_HU:
