@@ -36,7 +36,7 @@ def patient_axes(affine: Affine) -> tuple[int, int, int]:
 
     Example:
         >>> patient_axes(np.eye(4)[[2, 0, 1, 3]])
-        (1, 2, 0)
+        (2, 0, 1)
     """
     linear = affine[:3, :3] / spacing_mm(affine)
     remaining = [0, 1, 2]
