@@ -11,6 +11,11 @@ from medcl.augment.safety.data_facts import DataFacts, find_unknowns
 from medcl.augment.safety.local_views import find_local_violations
 from medcl.augment.safety.native_noise import native_noise
 from medcl.augment.safety.partners import find_partner_unknowns, find_partner_violations
+from medcl.augment.safety.sampling_check import (
+    Sampled,
+    find_sampling_unknown,
+    find_sampling_violations,
+)
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.safety.verdict import Unknown, Verdict
 from medcl.errors import PolicyError
@@ -33,6 +38,7 @@ def check_policy(
     Both a single view and the difference between two views are checked, because a contrastive loss
     teaches the encoder to ignore whatever differs; of local views, the difference from the global
     ones that they are matched with; of partners, the difference between two series of a patient.
+    Where volumes are known, so is what it does to sample them.
 
     Args:
         policy: The policy.
@@ -81,11 +87,24 @@ def check_policy(
         partner, modality = policy.partner, policy.modality
         violations += find_partner_violations(partner, modality=modality, task=task)
         unknowns = _merged(unknowns, find_partner_unknowns(partner, modality=modality, task=task))
+    for sampled in _sampled(policy, facts):
+        violations += find_sampling_violations(sampled, task)
+        unknowns = _merged(unknowns, find_sampling_unknown(sampled, task))
     return Verdict(
         task,
         tuple(violations),
         tuple(replace(each, justification=accepted.get(each.flag)) for each in unknowns),
     )
+
+
+def _sampled(policy: Policy, facts: DataFacts | None) -> list[Sampled]:
+    """Return the views of each spacing, where it is known what they are of."""
+    if facts is None or facts.geometry is None:
+        return []
+    grids = [policy.grid]
+    if policy.local is not None and policy.local.spacing_mm != policy.grid.spacing_mm:
+        grids.append(policy.local.grid)
+    return [Sampled(grid, facts.geometry, policy.modality, policy.named) for grid in grids]
 
 
 def _merged(first: Sequence[Unknown], second: Sequence[Unknown]) -> list[Unknown]:

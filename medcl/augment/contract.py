@@ -3,6 +3,10 @@
 A contrastive loss teaches the encoder to ignore whatever differs between two views, so it is not
 enough that each view looks right: what may differ has to be said, per quantity, with a unit. What
 a transform does not declare counts as broken.
+
+Density is that of level tissue: a gain or an offset moves it, a filter does not. What filters do
+within a tissue is texture; the one that samples views has a bound of its own on what it moves, see
+`medcl.augment.safety.sampling`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 """Part of every policy's hash; raised whenever a claim, tolerance or rule changes."""
 
 PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]

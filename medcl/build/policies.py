@@ -7,6 +7,7 @@ import numpy as np
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
 from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.source_geometry import geometry_of
 from medcl.config.policy import PolicyConfig
 from medcl.config.unknown import AcceptUnknown
 from medcl.config.writing import plain
@@ -55,7 +56,7 @@ def accepted_of(settings: AcceptUnknown) -> dict[Flag, str]:
 
 
 def facts_of(rows: Sequence[VolumeRow], *, with_lesions: Collection[str] = ()) -> DataFacts:
-    """Return what the catalogue knows of volumes: counts, and how noisy they are.
+    """Return what the catalogue knows of volumes: counts, how noisy they are, how voxels lie.
 
     Args:
         rows: The volumes.
@@ -74,6 +75,7 @@ def facts_of(rows: Sequence[VolumeRow], *, with_lesions: Collection[str] = ()) -
         unsure_suv=sum(row.modality == "PT" and row.unit != "SUVbw" for row in rows),
         with_lesions=sum(row.key in with_lesions for row in rows),
         noise_sd=_least_noise(rows),
+        geometry=geometry_of((row.affine, row.shape) for row in rows) if rows else None,
     )
 
 

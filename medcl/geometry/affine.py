@@ -25,14 +25,28 @@ def axis_codes(affine: Affine) -> str:
         'LPS'
     """
     linear = affine[:3, :3] / spacing_mm(affine)
-    remaining = [0, 1, 2]
     codes = ["", "", ""]
-    # Assign the clearest axis first, so that oblique scans never name one direction twice.
-    for axis in np.argsort(-np.abs(linear).max(axis=0)):
-        world = max(remaining, key=lambda row: abs(linear[row, axis]))
-        remaining.remove(world)
+    for world, axis in enumerate(patient_axes(affine)):
         codes[axis] = _AXIS_CODES[world][int(linear[world, axis] > 0)]
     return "".join(codes)
+
+
+def patient_axes(affine: Affine) -> tuple[int, int, int]:
+    """Return the voxel axis that runs most along each patient axis x, y and z.
+
+    Example:
+        >>> patient_axes(np.eye(4)[[2, 0, 1, 3]])
+        (2, 0, 1)
+    """
+    linear = affine[:3, :3] / spacing_mm(affine)
+    remaining = [0, 1, 2]
+    found = [0, 0, 0]
+    # Assign the clearest axis first, so that oblique scans never name one direction twice.
+    for axis in np.argsort(-np.abs(linear).max(axis=0)).tolist():
+        world = max(remaining, key=lambda row: abs(linear[row, axis]))
+        remaining.remove(world)
+        found[world] = axis
+    return found[0], found[1], found[2]
 
 
 def is_mirrored(affine: Affine) -> bool:

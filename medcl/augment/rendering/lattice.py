@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medcl.augment.prefilter import prefilter_variance
 from medcl.augment.taps import RADII
 from medcl.augment.warp import Warp
 from medcl.geometry.boxes import Box, box_around
@@ -28,20 +29,9 @@ class Lattice:
 
     @property
     def prefilter(self) -> tuple[float, float, float]:
-        """Standard deviation in source voxels of the anti-aliasing Gaussian along each axis.
-
-        Where a view steps over ``f`` source voxels at once, the source is first blurred to the
-        resolution of the view: ``(f² - 1) / (8 ln 2)`` is the variance that brings a full width
-        at half maximum of one voxel to ``f`` voxels.
-
-        References:
-            Cardoso et al., "Scale factor point spread function matching: beyond aliasing in image
-            resampling", MICCAI 2015.
-        """
+        """Standard deviation in source voxels of the anti-aliasing Gaussian along each axis."""
         steps = np.linalg.norm(self.matrix[:3, :3], axis=1)
-        variance = np.maximum(steps**2 - 1.0, 0.0) / (8 * np.log(2))
-        # A step of a few per cent aliases nothing; blurring there would only cost.
-        x, y, z = np.where(steps > 1.1, np.sqrt(variance), 0.0).tolist()
+        x, y, z = np.sqrt(prefilter_variance(steps)).tolist()
         return x, y, z
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 from medcl.augment.contract import Flag, PolicyModality
 from medcl.augment.safety.refusing import Transforms
+from medcl.augment.safety.source_geometry import SourceGeometry
 from medcl.augment.safety.tasks import TaskProfile, meaningless_flags, required_flags
 from medcl.augment.safety.verdict import Unknown
 from medcl.augment.transforms.crop import Crop
@@ -13,7 +14,7 @@ from medcl.augment.transforms.crop import Crop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """Counts over volumes, and how noisy they are; nothing in here is a header value.
+    """Counts over volumes, how noisy they are and how their voxels lie; no header value is in here.
 
     Attributes:
         volumes: How many there are.
@@ -24,6 +25,7 @@ class DataFacts:
         with_lesions: Where the lesions are known.
         noise_sd: Noise in HU that nine of ten CT have at least, each as it is stored; 0 where that
             is not known.
+        geometry: How their voxels lie; ``None`` where that is not known.
 
     Example:
         >>> DataFacts(volumes=3, unsaid_orientation=1).unsaid_spacing
@@ -37,17 +39,23 @@ class DataFacts:
     unsure_suv: int = 0
     with_lesions: int = 0
     noise_sd: float = 0.0
+    geometry: SourceGeometry | None = None
 
-    def to_json(self) -> dict[str, int | float]:
+    def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DataFacts":
         """Return the facts that `to_json` wrote; what is not there counts as 0."""
-        counts = {field.name for field in fields(cls)} - {"noise_sd"}
+        counts = {field.name for field in fields(cls)} - {"noise_sd", "geometry"}
         known = {name: int(value) for name, value in content.items() if name in counts}
-        return cls(noise_sd=float(content.get("noise_sd", 0.0)), **known)
+        lies = content.get("geometry")
+        return cls(
+            noise_sd=float(content.get("noise_sd", 0.0)),
+            geometry=None if lies is None else SourceGeometry.from_json(lies),
+            **known,
+        )
 
 
 def find_unknowns(

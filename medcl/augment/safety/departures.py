@@ -55,7 +55,7 @@ def departing(
     if flag is Flag.HU_CALIBRATION and modality == "CT":
         return _uncalibrated(live, guilty, modality)
     if flag in {Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL}:
-        low, high, ratio = gain_of(_lines(live, flag, modality))
+        low, high, ratio = gain_of(lines_of(live, flag, modality))
         if flag is Flag.UPTAKE_TOTAL:
             low, high = low * bounds.volume[0], high * bounds.volume[1]
             ratio *= bounds.volume_between
@@ -87,8 +87,14 @@ def _folding(live: Transforms, bounds: SpatialBounds) -> list[Violation]:
     return [violation(CODES[Flag.TOPOLOGY], named, allowed="no folding", reason=reason)]
 
 
-def _lines(live: Transforms, flag: Flag, modality: PolicyModality) -> list[LineStep]:
-    """Return every transform of values as a line; what only claims a bound may err either way."""
+def lines_of(live: Transforms, flag: Flag, modality: PolicyModality) -> list[LineStep]:
+    """Return every transform of values as a line; what only claims a bound may err either way.
+
+    Args:
+        live: Transforms that happen, by name.
+        flag: Which bound counts of those that are no line.
+        modality: What the volumes are.
+    """
     steps = []
     for each in live.values():
         if not isinstance(each, IntensityTransform):
@@ -107,7 +113,7 @@ def _lines(live: Transforms, flag: Flag, modality: PolicyModality) -> list[LineS
 def _uncalibrated(
     live: Transforms, guilty: Transforms, modality: PolicyModality
 ) -> list[Violation]:
-    steps = _lines(live, Flag.HU_CALIBRATION, modality)
+    steps = lines_of(live, Flag.HU_CALIBRATION, modality)
     for name, (value, most) in TISSUE_TOLERANCES_HU.items():
         departure = departure_of(value, steps)
         tolerance = Tolerance(most, most, "HU")

@@ -58,6 +58,16 @@ _TOLERANCES: Mapping[Flag, Tolerance] = {
     Flag.LOWCONTRAST_CNR: Tolerance(0.2, 0.2, "of the contrast-to-noise ratio"),
 }
 
+TISSUES_HU: Mapping[str, tuple[float, float]] = {
+    "air": (-3000.0, -950.0),
+    "lung": (-950.0, -500.0),
+    "fat": (-120.0, -70.0),
+    "water": (-10.0, 15.0),
+    "muscle": (30.0, 80.0),
+    "bone": (300.0, 3000.0),
+}
+"""Tissues of CT by their range of HU."""
+
 TISSUE_TOLERANCES_HU: Mapping[str, tuple[float, float]] = {
     "water": (0.0, 5.0),
     "muscle": (60.0, 5.0),

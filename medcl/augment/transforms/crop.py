@@ -54,7 +54,11 @@ class Crop:
             raise ValueError(f"min_body_fraction must lie in [0, 1], got {self.min_body_fraction}.")
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: all but what leaves the view."""
+        """Return what is preserved: all but what leaves the view.
+
+        A crop says where a view is taken. What becomes of values that are sampled there depends on
+        the volumes; it is claimed, checked and measured by itself: `medcl.augment.safety.sampling`.
+        """
         del modality
         lost = 1 - self.min_overlap
         if self.lesions != "ignore":

@@ -1,12 +1,13 @@
 """Alone: how far the views of a policy with a single transform depart from the truth, by flag."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
 from medcl.augment.views import draw, draw_locals
-from medcl.evaluation.audit.departures import as_presumed, departures
+from medcl.evaluation.audit.departures import LEVEL, as_presumed, departures, sampled
 from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of
 from medcl.evaluation.measures.local_view import measure_local, measure_local_pair
 from medcl.evaluation.measures.observed import Observed, observe
@@ -20,6 +21,9 @@ GAP = "_between_views"
 
 LOST_BY_CROP = "lost by crop"
 """A crop's bound is on what two views do not share: a lesion lies anywhere in them."""
+
+SAMPLED = "sampled "
+"""Beginning of the names of what is measured against the volume, its sampling included."""
 
 _NOT_OF_LOCAL = frozenset({*LEFT_OUT, "ordering", "duplicated_tissue"})
 """Likenesses too: a small view may show a single tissue, and its noise has no order to be kept."""
@@ -81,7 +85,7 @@ def departures_of(
         presumed: Least noise of a scan that the contract of a transform speaks of.
 
     Returns:
-        Departures by flag; with `GAP`, of pairs.
+        Departures by flag; with `GAP`, of pairs; with `SAMPLED`, by tissue, from the volume.
     """
     cases, sources = scene.cases, [case.source for case in scene.cases]
     found = Departures()
@@ -96,9 +100,10 @@ def departures_of(
         for first, second, *figures in zip(*pairs, *known, strict=True):
             for each in figures:
                 _add(found.whole, departures(as_presumed(each, presumed), policy))
+                _add_sampled(found.whole, each)
             pair = measure_pair(first, second, (figures[0], figures[1]))
             found.whole.setdefault(LOST_BY_CROP, []).append(1 - pair["overlap"])
-            _add(found.whole, departures(_apart(figures[0], pair), policy), GAP)
+            _add(found.whole, departures(_apart(figures[0], figures[1], pair), policy), GAP)
         if policy.local is None:
             continue
         # One in each global view: more of them are more draws, not other ones.
@@ -130,14 +135,25 @@ def _add_local(
         name: value for name, value in measure_local(view).items() if name not in _NOT_OF_LOCAL
     }
     _add(found, departures(as_presumed(figures, presumed), policy))
+    _add_sampled(found, figures)
     pair = measure_local_pair(view, around, (figures, known), is_inside=True)
-    _add(found, departures(_apart(figures, pair), policy), GAP)
+    _add(found, departures(_apart(figures, known, pair), policy), GAP)
 
 
-def _apart(figures: Figures, pair: Figures) -> dict[str, float]:
+def _apart(one: Figures, other: Figures, pair: Figures) -> dict[str, float]:
     """Return the figures of a view, of which those that are compared are what two differ by."""
     gaps = {name.removesuffix(GAP): value for name, value in pair.items() if GAP in name}
-    return dict(figures) | gaps
+    own = {name: value for name, value in one.items() if not name.startswith(LEVEL)}
+    for name in (each for each in one if each.startswith(LEVEL) and each in other):
+        is_doubt = name.endswith(("_error", "_filtered"))
+        apart = math.hypot(one[name], other[name]) if is_doubt else one[name] - other[name]
+        gaps[name] = apart
+    return own | gaps
+
+
+def _add_sampled(found: dict[str, list[float]], figures: Figures) -> None:
+    for name, value in sampled(figures).items():
+        found.setdefault(f"{SAMPLED}{name}", []).append(value)
 
 
 def _add(found: dict[str, list[float]], by_flag: Mapping[Flag, float], ending: str = "") -> None:

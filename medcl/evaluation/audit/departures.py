@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 from medcl.augment.contract import Flag
 from medcl.augment.policy import Policy
-from medcl.evaluation.measures.anatomy import TISSUES_HU
+from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.evaluation.measures.view import Figures
 from medcl.evaluation.quantities.table import quantities_of
+
+LEVEL = "hu_level_"
+"""Beginning of the names of what level tissues moved by."""
 
 _SURE = 4.0
 """Standard errors of a median that chance does not exceed in any of some thousand figures."""
@@ -68,21 +71,49 @@ def departures(figures: Figures, policy: Policy) -> dict[Flag, float]:
             limit = quantities_of(policy)[name]
             beyond = limit.badness(figures[name]) - limit.badness(limit.passes)
             found[flag] = max(found.get(flag, 0.0), beyond, 0.0)
-    # What a contract says of HU is about the map of values, which moves median and mean alike.
-    # Smoothing moves the median of skewed values alone, and is declared as texture.
-    drifts = [
-        min(abs(figures[f"hu_drift_{tissue}"]), abs(figures[f"hu_mean_{tissue}"]))
-        - _SURE * figures[f"hu_drift_{tissue}_error"]
-        for tissue in TISSUES_HU
-        if f"hu_drift_{tissue}" in figures
-    ]
+    # What a contract says of HU is about the map of values, which moves level tissue. Smoothing
+    # moves the rest, and is declared as texture.
+    drifts = _moved(figures, LEVEL)
     if drifts:
-        found[Flag.HU_CALIBRATION] = max(*drifts, 0.0)
+        found[Flag.HU_CALIBRATION] = max(drifts.values())
     # HU have a zero of their own; elsewhere noise is measured by the signal it lies on.
     texture = "noise_ratio" if policy.modality in {"CT", "MR_QUANTITATIVE"} else "snr_ratio"
     if texture in figures:
         found[Flag.HU_TEXTURE] = _off(figures[texture])
     return found
+
+
+def sampled(figures: Figures) -> dict[str, float]:
+    """Return how far sampling alone departs from the volume, by what it is claimed of.
+
+    Args:
+        figures: What was measured on a view that nothing else was done to.
+
+    Returns:
+        HU by tissue of CT, and by ``noise`` the part of it that changed.
+
+    Example:
+        >>> sampled({"hu_mean_bone": -2.0, "hu_mean_bone_error": 0.25, "noise_sampled": 0.9})
+        {'bone': 1.0, 'noise': 0.1}
+    """
+    found = _moved(figures, "hu_mean_")
+    if "noise_sampled" in figures:
+        found["noise"] = round(_off(figures["noise_sampled"]), 9)
+    return found
+
+
+def _moved(figures: Figures, name: str) -> dict[str, float]:
+    """Return by how much each tissue moved, without what chance or a filter could."""
+    return {
+        tissue: max(
+            abs(moved)
+            - _SURE * figures[f"{name}{tissue}_error"]
+            - figures.get(f"{name}{tissue}_filtered", 0.0),
+            0.0,
+        )
+        for tissue in TISSUES_HU
+        if (moved := figures.get(f"{name}{tissue}")) is not None
+    }
 
 
 def _off(ratio: float) -> float:

@@ -5,9 +5,7 @@ verdict that was built on it is wrong too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from medcl.augment.contract import Flag, PolicyModality, claim_of
 from medcl.augment.policy import Policy
@@ -15,9 +13,10 @@ from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.native_noise import drowned, native_noise, presumed_noise_of
 from medcl.augment.transforms.catalogue import Transform
 from medcl.evaluation.audit.alone import GAP, LOST_BY_CROP, ByFlag, departures_of, scene_of
+from medcl.evaluation.audit.declared import Declared, most_of
+from medcl.evaluation.audit.sampling_held import sampling_held
 from medcl.evaluation.measures.anatomy import Anatomy, Case
 
-_SHARE = 0.999
 _LEAST = {
     Flag.ORIENTATION: 0.05,
     Flag.PHYSICAL_SCALE: 5e-4,
@@ -27,46 +26,6 @@ _LEAST = {
 """What the fit of an affine to a rendered map is known to, HU in single precision, and the gain of
 tissue that is not perfectly level."""
 _ROUNDING = 1e-4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """One declared bound beside what was measured.
-
-    Attributes:
-        transform: Name of the transform in its policy.
-        flag: What it claims to preserve.
-        bound: Largest departure it declares; 0 for none.
-        unit: Unit of the bound.
-        measured: Departure that all but one draw of a thousand stay within.
-        precision: What views without the transform measure: the resolution of the audit itself.
-        num_draws: Views or pairs measured.
-        is_local: Whether it was measured on local views.
-    """
-
-    transform: str
-    flag: str
-    bound: float
-    unit: str
-    measured: float
-    precision: float
-    num_draws: int
-    is_local: bool = False
-
-    @property
-    def is_enclosed(self) -> bool:
-        """Whether the bound holds, as far as can be told."""
-        return self.measured <= self.bound + self.precision
-
-    @property
-    def sentence(self) -> str:
-        """What is declared and what was measured, in one sentence."""
-        unit = f" {self.unit}" if self.unit else ""
-        return (
-            f"{self.transform} declares to change {self.flag} by {self.bound:.3g}{unit} at most, "
-            f"and {self.measured:.3g}{unit} was measured{' on local views' * self.is_local}, "
-            f"{self.precision:.2g} of which may be the measurement's own."
-        )
 
 
 def enclosures(
@@ -81,7 +40,8 @@ def enclosures(
 ) -> list[Declared]:
     """Measure every transform of a policy alone, at the places that the policy's crop gives.
 
-    Of local views, what they share with global ones and what they show of lesions is no departure.
+    Sampling has rows of its own. Of local views, what they share with global ones and what they
+    show of lesions is no departure.
 
     Args:
         policy: The policy.
@@ -93,21 +53,23 @@ def enclosures(
         facts: Of the volumes, for how noisy they are; the region of the policy says so else.
 
     Returns:
-        One per transform and declared flag that can be measured on global views, and one more
-        that can be on local ones.
+        Those of sampling, then one per transform and declared flag that can be measured on global
+        views, and one more that can be on local ones.
     """
     native = native_noise(policy.modality, policy.region, facts)
     places = tuple(each for each in policy.transforms if each.kind == "crop")
     scene = scene_of(policy, cases, anatomies, seed)
     bare = replace(policy, transforms=places, partner=None)
-    still = departures_of(bare, scene, draws, 0)
-    found = []
+    still = departures_of(bare, scene, draws, corners)
+    found = sampling_held(bare, scene, draws, corners)
     for name, transform in policy.named.items():
         is_crop = transform.kind == "crop"
         transforms = (transform,) if is_crop else (*places, transform)
         alone = replace(policy, transforms=transforms, partner=None)
         presumed = presumed_noise_of(transform, native)
-        measured = departures_of(alone, scene, draws, corners, presumed)
+        measured = still
+        if not is_crop:
+            measured = departures_of(alone, scene, draws, corners, presumed)
         for is_local in (False, True):
             plain = {} if is_crop else still.of(is_local=is_local)
             found += _held(
@@ -152,17 +114,13 @@ def _held(
                 flag=flag.value,
                 bound=bound,
                 unit=claim.unit,
-                measured=_most(measured[source]),
-                precision=_most(plain.get(flag.value, [])) + _LEAST.get(flag, _ROUNDING),
+                measured=most_of(measured[source]),
+                precision=most_of(plain.get(flag.value, [])) + _LEAST.get(flag, _ROUNDING),
                 num_draws=len(measured[source]),
                 is_local=is_local,
             )
         )
     return found
-
-
-def _most(values: Sequence[float]) -> float:
-    return float(np.quantile(values, _SHARE, method="higher")) if values else 0.0
 
 
 _OF_VALUES = frozenset(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from medcl.evaluation.audit.controls import ControlResult
-from medcl.evaluation.audit.enclosure import Declared
+from medcl.evaluation.audit.declared import Declared
 from medcl.evaluation.audit.findings import Finding
 from medcl.evaluation.audit.partner_report import PartnerSummary
 from medcl.evaluation.audit.partners import PartnerAudit

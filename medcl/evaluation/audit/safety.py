@@ -13,7 +13,8 @@ from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.views import Drawn, Source, draw, draw_locals
 from medcl.evaluation.audit.controls import ControlResult, run_controls, run_local_controls
-from medcl.evaluation.audit.enclosure import Declared, enclosures
+from medcl.evaluation.audit.declared import Declared
+from medcl.evaluation.audit.enclosure import enclosures
 from medcl.evaluation.audit.findings import Finding, Measured, failure_rate_below, findings_of
 from medcl.evaluation.audit.report import PARTNERS_NOT_COVERED, SafetyReport
 from medcl.evaluation.measures.anatomy import Anatomy, Case, anatomy_of

@@ -9,21 +9,12 @@ from scipy import ndimage
 from medcl.augment.contract import PolicyModality
 from medcl.augment.drawing.source import Source
 from medcl.augment.normalisation import FixedWindow, Normalisation
+from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.shapes import Affine, LabelMap, ValidityMask, VolumeArray
 
 Grey = Float[np.ndarray, "X Y Z"]
 Classes = Int[np.ndarray, "X Y Z"]
 Mask = Bool[np.ndarray, "X Y Z"]
-
-TISSUES_HU = {
-    "air": (-3000.0, -950.0),
-    "lung": (-950.0, -500.0),
-    "fat": (-120.0, -70.0),
-    "water": (-10.0, 15.0),
-    "muscle": (30.0, 80.0),
-    "bone": (300.0, 3000.0),
-}
-"""Tissues of CT by their range of HU."""
 
 _BODY_HU = -500.0
 _BODY_SHARE = 0.05

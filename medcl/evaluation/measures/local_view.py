@@ -10,7 +10,9 @@ from medcl.evaluation.measures.view_map import ViewMap
 
 _SURE = 1 / 16
 """Noise counts where its standard error is at most a quarter of what it may change by, 25 %."""
-_OF_NOISE = frozenset({"noise_ratio", "noise_frequency", "snr_ratio", "contrast_to_noise"})
+_OF_NOISE = frozenset(
+    {"noise_ratio", "noise_frequency", "noise_sampled", "snr_ratio", "contrast_to_noise"}
+)
 _EDGE = 0.5 + 0.05  # to the side of the last voxel, and what interpolated maps are known to
 _ROUNDS = 12
 

@@ -20,6 +20,7 @@ def texture(observed: Observed) -> dict[str, float]:
 
     Returns:
         ``noise_ratio``, ``noise_frequency`` (mean frequency of the noise power spectrum),
+        ``noise_sampled`` (of the plain view to the nearest voxels of the volume),
         ``snr_ratio`` and ``contrast_to_noise``, those that can be measured; the last with its
         standard error; ``noise_error``, that of a ratio of noises, and ``noise_plain``, the noise
         of the plain view in the unit of the volume.
@@ -33,6 +34,10 @@ def texture(observed: Observed) -> dict[str, float]:
     # Of two median deviations, over voxels of which each second one tells something new.
     error = 1.17 * float(np.sqrt(2 * 2 / mask.sum()))
     figures = {"noise_ratio": view / plain, "noise_error": error}
+    # The truth of PET is blended already.
+    own = None if observed.modality == "PT" else noise_sd(observed.truth, mask)
+    if own:
+        figures["noise_sampled"] = plain / own
     # Edges raise both alike, and the ratio not at all; alone, noise is known far from them only.
     alone = noise_sd(observed.still, mask, of=observed.level)
     if alone is not None:

@@ -35,7 +35,9 @@ class Observed:
         still: The view at the same place, neither turned nor scaled nor changed.
         truth: The volume's value there, cut to what the network can see: that of the nearest voxel,
             on PET blended of its neighbours.
-        smooth: The same of the volume without its noise.
+        around: One of the eight voxels around, each as likely as linear blending weighs it.
+        blended: All eight, blended linearly.
+        smooth: The nearest voxel of the volume without its noise.
         deep: Tissue far from borders, 0 for none.
         thin: Tissue nearer to borders, 0 for none.
         body: Where the body is.
@@ -56,6 +58,8 @@ class Observed:
     map: ViewMap
     still: Grey
     truth: Grey
+    around: Grey
+    blended: Grey
     smooth: Grey
     deep: Classes
     thin: Classes
@@ -139,8 +143,8 @@ def _observed(
     lesion = None if anatomy.lesion is None else view_map.of_nearest(anatomy.lesion)
     inside = view_map.inside
     # Uptake is summed over small spots, where half a voxel matters; HU keep their noise.
-    look_up = view_map.of_blended if drawn.modality == "PT" else view_map.of_nearest
-    truth = look_up(anatomy.grey)
+    blended = view_map.of_blended(anatomy.grey)
+    truth = blended if drawn.modality == "PT" else view_map.of_nearest(anatomy.grey)
     return Observed(
         modality=drawn.modality,
         spacing_mm=drawn.grid.spacing_mm,
@@ -151,6 +155,8 @@ def _observed(
         map=view_map,
         still=physical(still, drawn.window, source),
         truth=np.clip(truth.astype(float), low, high),
+        around=np.clip(view_map.of_one_around(anatomy.grey).astype(float), low, high),
+        blended=np.clip(blended.astype(float), low, high),
         smooth=np.clip(view_map.of_nearest(anatomy.smooth).astype(float), low, high),
         deep=np.where(inside, view_map.of_nearest(anatomy.deep), 0),
         thin=np.where(inside, view_map.of_nearest(anatomy.thin), 0),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from medcl.augment.contract import Flag, PolicyModality
+from medcl.augment.safety.tasks import TISSUES_HU
 from medcl.evaluation.measures.agreement import Scan, Shared
-from medcl.evaluation.measures.anatomy import TISSUES_HU
 from medcl.evaluation.measures.noise import noise_sd
 
 _FEWEST = 64

@@ -66,6 +66,31 @@ class ViewMap:
         """
         return np.asarray(ndimage.map_coordinates(volume, self.places, order=1, mode="nearest"))
 
+    def of_one_around(self, volume: np.ndarray) -> np.ndarray:
+        """Return the volume's value at one of the eight voxels around each view voxel.
+
+        Each is as likely as linear blending weighs it, so that a tissue has the distribution of
+        the voxels that a view of it is made of, at no distance on average. The nearest voxel lies
+        aside by up to half a voxel, of all voxels alike where both grids have one spacing.
+
+        Args:
+            volume: Shape of the volume ``(X, Y, Z)``.
+
+        Returns:
+            Shape of the view; always the same voxels.
+        """
+        last = np.reshape(volume.shape, (3, 1, 1, 1)) - 1.0
+        chance = np.random.default_rng(0).random(self.places.shape)
+        around = np.floor(np.clip(self.places, 0.0, last) + chance)
+        x, y, z = np.minimum(around, last).astype(np.int64)
+        return np.asarray(volume[x, y, z])
+
+    @property
+    def source_voxels(self) -> float:
+        """Voxels of the volume in one of the view."""
+        linear = np.linalg.inv(self.source_affine[:3, :3]) @ self.view_to_world[:3, :3]
+        return abs(float(np.linalg.det(linear)))
+
     def departure_at(self, voxels: Float64[np.ndarray, "3 P"]) -> Float64[np.ndarray, "3 P"]:
         """Return by how much the map departs from its affine, in voxels of the volume.
 

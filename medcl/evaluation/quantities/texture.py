@@ -8,6 +8,16 @@ TEXTURE = (
         "noise_ratio", "noise multiplied by", "", "one", 1.25, 1.25, Flag.HU_TEXTURE, has_gap=True
     ),
     Quantity(
+        "noise_sampled",
+        "noise of the volume multiplied, by sampling alone, by",
+        "",
+        "one",
+        1.25,
+        1.25,
+        Flag.HU_TEXTURE,
+        has_gap=True,
+    ),
+    Quantity(
         "noise_frequency",
         "frequency of noise multiplied by",
         "",
