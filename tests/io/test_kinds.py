@@ -53,7 +53,7 @@ def test_nrrd_and_metaimage_are_known_with_voxels_or_without(tmp_path: Path) -> 
         b"NDims = many\n",
         b"patient,label\n1,0\n",
         b"\x1f\x8b\x08\x00rest",
-        gzip.compress(b"NRRD0004\n"),
+        gzip.compress(b"NRRD0004\n", mtime=0),
         bytes(4096),
     ],
 )
