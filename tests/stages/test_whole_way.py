@@ -151,7 +151,7 @@ def test_an_encoder_is_not_fed_another_window(site, capsys):
     [
         ("label_counts=[4, 900]", "900"),
         ("label_set=nothing", "label set"),
-        ("kind=segmentation", "frozen or finetune"),
+        ("kind=segmentation", "the label set has classes"),
         ("store=/nowhere", "store"),
         ("encoders.pretrained=/nowhere", "encoder"),
     ],
