@@ -96,7 +96,7 @@ def fit_probe(
     regression = LogisticRegression(class_weight="balanced" if is_balanced else None, max_iter=2000)
     strength = _choose_strength(regression, scaled, targets, patient_keys, seed)
     regression.set_params(C=strength).fit(scaled, targets)
-    return _folded(regression, num_classes=num_classes, centre=centre, scale=scale)
+    return folded(regression, num_classes=num_classes, centre=centre, scale=scale)
 
 
 def _choose_strength(
@@ -122,14 +122,21 @@ def _choose_strength(
     return float(search.best_params_["C"])
 
 
-def _folded(
+def folded(
     regression: LogisticRegression,
     *,
     num_classes: int,
     centre: Float[np.ndarray, " F"],
-    scale: float,
+    scale: float | Float[np.ndarray, " F"],
 ) -> Probe:
-    """Return regression and scaling as one affine map with a row for each of ``num_classes``."""
+    """Return a fitted regression and its scaling as one affine map of the raw features.
+
+    Args:
+        regression: Fitted on ``(features - centre) / scale``.
+        num_classes: K; a class that the regression has not seen gets a probability of nearly 0.
+        centre: What was taken off each feature, in its unit.
+        scale: What they were divided by, all by one number or each by its own.
+    """
     slope, offset = regression.coef_ / scale, regression.intercept_
     if len(slope) == 1:
         # Two classes share one logit; half of it for and half against gives the same softmax.

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from medcl.adaptation.cases import SegmentationCase, SegmentationTask
 from medcl.adaptation.features import frozen
+from medcl.adaptation.probe import folded
 from medcl.adaptation.segment import OVERLAP, Canvas, Measure, canvas_of, measured
 from medcl.augment import views
 from medcl.augment.policy import Policy
@@ -87,6 +88,10 @@ def probe_segmentation(
 
     Raises:
         RequestError: A map holds a class that the task does not know, or all voxels are of one.
+
+    References:
+        Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016,
+        arXiv:1610.01644; of dense features: Oquab et al., "DINOv2", 2023, arXiv:2304.07193.
     """
     share = -(-VOXELS_PER_CLASS // len(task.train))
     assert isinstance(maps, torch.nn.Module)
@@ -190,14 +195,10 @@ def _fitted(maps: Pyramid, samples: Sequence[_Sample], *, num_classes: int) -> L
     scale = _spreads(features - centre, weights, maps.pyramid_channels)
     regression = LogisticRegression(C=INVERSE_STRENGTH, max_iter=1000)
     regression.fit((features - centre) / scale, targets, sample_weight=weights)
-    slope, offset = regression.coef_ / scale, regression.intercept_
-    if len(known) == 2:
-        # Two classes share one logit; half of it for and half against gives the same softmax.
-        slope, offset = np.vstack([-slope, slope]) / 2, np.append(-offset, offset) / 2
-    weight, bias = np.zeros((num_classes, features.shape[1])), np.full(num_classes, -1e4)
-    weight[known], bias[known] = slope, offset - slope @ centre
-    bias[0] -= _leaning(features @ weight.T + bias, targets, weights)
-    return LinearDecoder(maps, weight, bias)
+    probe = folded(regression, num_classes=num_classes, centre=centre, scale=scale)
+    bias = probe.bias.copy()
+    bias[0] -= _leaning(features @ probe.weight.T + bias, targets, weights)
+    return LinearDecoder(maps, probe.weight, bias)
 
 
 def _leaning(

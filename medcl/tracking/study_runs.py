@@ -26,7 +26,8 @@ def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: s
     """Make one run per arm, with every metric's mean, interval and gain by number of labels.
 
     Metrics are ``label_efficiency/<metric>_mean``, ``_ci_low``, ``_ci_high``,
-    ``_gain_vs_scratch`` (with its interval; against the study's reference arm), and
+    ``_gain_vs_scratch`` (with its interval; against the study's reference arm, which is
+    fine-tuned from scratch, or frozen or probed where nothing was fine-tuned so), and
     ``label_efficiency/n_seeds``.
 
     Args:
