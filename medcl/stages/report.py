@@ -158,6 +158,7 @@ def _track(
         attachments=made,
         params={"data": papers["data"], "settings": shown_settings(papers["settings"])},
         digest=papers["store"],
+        reference=results[0].reference,
     )
     return chart_link(tracker)
 

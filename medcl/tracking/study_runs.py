@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medcl.study.cells import Arm
 from medcl.study.curves import Curve, LabelEfficiency
 from medcl.study.interval import Estimate
 from medcl.study.scores import Scored
@@ -26,9 +27,9 @@ def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: s
     """Make one run per arm, with every metric's mean, interval and gain by number of labels.
 
     Metrics are ``label_efficiency/<metric>_mean``, ``_ci_low``, ``_ci_high``,
-    ``_gain_vs_scratch`` (with its interval; against the study's reference arm, which is
-    fine-tuned from scratch, or frozen or probed where nothing was fine-tuned so), and
-    ``label_efficiency/n_seeds``.
+    ``_gain_vs_<reference arm>`` (with its interval), such as ``auc_gain_vs_scratch_finetune``, and
+    ``label_efficiency/n_seeds``. Gains over different references are different metrics, so they
+    never share a chart. The reference stands in each run's tags and params too.
 
     Args:
         tracker: Where to.
@@ -41,18 +42,19 @@ def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: s
     experiment = tracker.experiment(CURVES)
     tags = {"kind": "curve", "study": tag_value(study)}
     old = tracker.find(experiment, **tags)
+    against = _reference_entry(results[0].reference)
     now = int(time.time() * 1000)
     run_ids = []
     for arm in [curve.arm for curve in results[0].curves]:
-        own = [(r.metric, curve) for r in results for curve in r.curves if curve.arm == arm]
+        own = [(r, curve) for r in results for curve in r.curves if curve.arm == arm]
         run_id = tracker.create_run(
-            experiment, arm.label, {**_prefixed(tags), "medcl.arm": arm.name}
+            experiment, arm.label, _prefixed({**tags, "arm": arm.name, **against})
         )
-        measurements = [m for metric, curve in own for m in _of_curve(metric, curve, now)]
+        measurements = [m for result, curve in own for m in _of_curve(result, curve, now)]
         tracker.log(
             run_id,
             measurements,
-            params={"init": arm.init, "adaptation": arm.adaptation, "study": study},
+            params={"init": arm.init, "adaptation": arm.adaptation, "study": study, **against},
         )
         tracker.finish(run_id)
         run_ids.append(run_id)
@@ -107,6 +109,7 @@ def log_summary(
     attachments: Mapping[str, bytes],
     params: Mapping[str, object],
     digest: str,
+    reference: Arm | None,
 ) -> str:
     """Make the run that a reviewer reads first.
 
@@ -117,6 +120,7 @@ def log_summary(
         attachments: Files by name: figure, report, tables.
         params: Settings and counts; never a path.
         digest: Of the store that went in; the dataset is named by it alone.
+        reference: The arm that others were compared with; ``None`` where it was not run.
 
     Returns:
         The run's id.
@@ -126,9 +130,10 @@ def log_summary(
     experiment = tracker.experiment(CURVES)
     tags = {"kind": "summary", "study": tag_value(study)}
     old = tracker.find(experiment, **tags)
-    note = {**_prefixed(tags), "mlflow.note.content": description[:8000]}
+    against = _reference_entry(reference)
+    note = {**_prefixed({**tags, **against}), "mlflow.note.content": description[:8000]}
     run_id = tracker.create_run(experiment, f"summary: {study}", note)
-    tracker.log(run_id, params=params)
+    tracker.log(run_id, params={**params, **against})
     dataset = Dataset(
         name="medcl store", digest=digest[:36], source_type="medcl", source='{"kind": "store"}'
     )
@@ -172,21 +177,26 @@ def _log_cell(
     tracker.finish(run_id)
 
 
-def _of_curve(metric: Metric, curve: Curve, time_ms: int) -> list[Measurement]:
-    found = []
+def _of_curve(result: LabelEfficiency, curve: Curve, time_ms: int) -> list[Measurement]:
+    metric, found = result.metric, []
     for point in curve.points:
         values = {f"{metric}_{name}": value for name, value in _named(point.value).items()}
         values["n_seeds"] = float(point.value.n_seeds)
-        if point.difference is not None:
-            gain = point.difference
-            values[f"{metric}_gain_vs_scratch"] = gain.mean
-            values[f"{metric}_gain_vs_scratch_ci_low"] = gain.ci_low
-            values[f"{metric}_gain_vs_scratch_ci_high"] = gain.ci_high
+        if point.difference is not None and result.reference is not None:
+            gain, arm = point.difference, result.reference
+            name = f"{metric}_gain_vs_{arm.init}_{arm.adaptation}"
+            values[name] = gain.mean
+            values[f"{name}_ci_low"] = gain.ci_low
+            values[f"{name}_ci_high"] = gain.ci_high
         found += [
             Measurement(f"label_efficiency/{name}", value, point.num_labels, time_ms)
             for name, value in values.items()
         ]
     return found
+
+
+def _reference_entry(reference: Arm | None) -> dict[str, str]:
+    return {"reference_arm": reference.name} if reference else {}
 
 
 def _named(estimate: Estimate) -> dict[str, float]:

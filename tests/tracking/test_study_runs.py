@@ -15,9 +15,13 @@ from pathlib import Path
 import pytest
 
 from medcl.errors import RequestError
+from medcl.study.cells import Arm
+from medcl.study.curves import label_efficiency
 from medcl.tracking.environment import SWITCHES, connect
 from medcl.tracking.study_runs import chart_link, log_cells, log_curves, log_summary
 from medcl.tracking.tracker import Measurement, Tracker
+
+ARMS = [Arm("scratch", "finetune"), Arm("pretrained", "finetune"), Arm("pretrained", "probe")]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,33 @@ def test_a_curve_run_has_labelled_patients_as_steps(tracker: Tracker, result) ->
         assert history(tracker, run_id, "auc_mean") == expected
         assert history(tracker, run_id, "n_seeds") == [(5, 2.0), (20, 2.0)]
         gains = [(p.num_labels, p.difference.mean) for p in curve.points if p.difference]
-        assert history(tracker, run_id, "auc_gain_vs_scratch") == gains
+        assert history(tracker, run_id, "auc_gain_vs_scratch_finetune") == gains
+
+
+def test_gains_over_different_references_share_no_chart(tracker: Tracker, scores) -> None:
+    named = {}
+    for number, reference in enumerate(ARMS):
+        found = label_efficiency(scores, metric="auc", reference=reference, resamples=100)
+        study = f"reference {number}"
+        runs = [tracker.client.get_run(run) for run in log_curves(tracker, [found], study=study)]
+        for run in runs:
+            assert run.data.tags["medcl.reference_arm"] == reference.name
+            assert run.data.params["reference_arm"] == reference.name
+        gains = [{name for name in run.data.metrics if "gain" in name} for run in runs]
+        assert gains == [set(), gains[1], gains[1]]
+        named[reference.name] = gains[1]
+    base = "label_efficiency/auc_gain_vs_pretrained_probe"
+    assert named["pretrained-probe"] == {base, f"{base}_ci_low", f"{base}_ci_high"}
+    assert len(set.union(*named.values())) == 9
+
+
+def test_without_a_reference_no_run_names_one(tracker: Tracker, scores) -> None:
+    found = label_efficiency(scores, metric="auc", reference=None, resamples=100)
+    for run_id in log_curves(tracker, [found], study="alone"):
+        data = tracker.client.get_run(run_id).data
+        assert not [name for name in data.metrics if "gain" in name]
+        assert "medcl.reference_arm" not in data.tags
+        assert "reference_arm" not in data.params
 
 
 def test_a_rebuild_replaces_the_curves_and_leaves_other_studies(tracker: Tracker, result) -> None:
@@ -82,11 +112,13 @@ def test_the_summary_holds_what_it_was_given_and_no_path(tracker: Tracker, tmp_p
             attachments=given,
             params={"audit": {"volumes": 3}},
             digest="0123456789abcdef" * 4,
+            reference=ARMS[1],
         )
     (run,) = tracker.find(tracker.experiment("label-efficiency"), kind="summary", study="one")
     assert run.info.run_id == run_id
     assert run.data.tags["mlflow.note.content"] == "| a |\n|---|"
-    assert run.data.params == {"audit.volumes": "3"}
+    assert run.data.params == {"audit.volumes": "3", "reference_arm": "pretrained-finetune"}
+    assert run.data.tags["medcl.reference_arm"] == "pretrained-finetune"
     dataset = run.inputs.dataset_inputs[0].dataset
     assert dataset.digest == ("0123456789abcdef" * 4)[:36]
     assert "/" not in dataset.source
@@ -188,7 +220,13 @@ def test_a_real_server_answers_with_the_curve(server: str, result) -> None:
     tracker = Tracker(server, "kidneys")
     run_id = log_curves(tracker, [result], study="served")[0]
     log_summary(
-        tracker, study="served", description="d", attachments={"a.csv": b"a"}, params={}, digest="f"
+        tracker,
+        study="served",
+        description="d",
+        attachments={"a.csv": b"a"},
+        params={},
+        digest="f",
+        reference=ARMS[0],
     )
     name = "label_efficiency/auc_mean"
     points = _ask(server, "metrics/get-history", run_id=run_id, metric_key=name)["metrics"]
