@@ -21,8 +21,8 @@ from medcl.errors import InputError, RequestError
 from medcl.runtime.devices import choose_device
 from medcl.runtime.seeds import derive_seed
 from medcl.store.store import Store
-from medcl.study.bench import SCRATCH, Bench
-from medcl.study.cells import Arm
+from medcl.study.bench import Bench
+from medcl.study.cells import SCRATCH, Arm
 from medcl.study.split import LabelledVolume, Split
 
 LabelledConfig = StudyConfig | FinetuneConfig
@@ -127,7 +127,7 @@ def _unchecked(
 def _recipe(config: LabelledConfig, arm: Arm, seed: int) -> FinetuneRecipe:
     return finetune_recipe_of(
         config.finetune,
-        is_pretrained=arm.init != SCRATCH,
+        is_pretrained=arm.is_pretrained,
         is_frozen=arm.adaptation == "frozen",
         is_balanced=config.probe.is_balanced,
         seed=seed,

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from medcl.config.cohort import CohortConfig, TestConfig
 from medcl.config.encoder import EncoderConfig
@@ -69,8 +70,11 @@ class StudyConfig(Section):
     policy: PolicyConfig
     """Grid, window and views for training with labels, or the path of their file"""
     arms: Annotated[tuple[ArmConfig, ...], Field(min_length=1, max_length=50)]
-    """The curves; each is compared with scratch-finetune where that is among them, else with
-    scratch-frozen or scratch-probe"""
+    """The curves"""
+    reference_arm: str | None = None
+    """The arm that the others are compared with, called <init>-<adaptation>; by default
+    scratch-finetune where that is among the arms, else scratch-frozen or scratch-probe. Any arm
+    may be it, and choosing another one runs no cell again"""
     label_counts: Annotated[tuple[Count, ...], Field(min_length=1, max_length=50)]
     """Numbers of labelled patients, rising"""
     min_per_class: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -90,7 +94,7 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
-        _refuse_repeats("arms", (f"{arm.init}-{arm.adaptation}" for arm in self.arms))
+        _refuse_repeats("arms", (_name(arm) for arm in self.arms))
         _refuse_repeats("label_counts", self.label_counts)
         _refuse_repeats("seeds", self.seeds)
         if list(self.label_counts) != sorted(self.label_counts):
@@ -99,6 +103,7 @@ class StudyConfig(Section):
             raise ValueError("encoders must not be called scratch or none; these mean no encoder.")
         for arm in self.arms:
             self._check_arm(arm)
+        self._check_reference()
         return self
 
     def _check_arm(self, arm: ArmConfig) -> None:
@@ -107,6 +112,23 @@ class StudyConfig(Section):
             raise ValueError(f"arms: init must be one of {', '.join(known)}, got {arm.init}.")
         if arm.init == "scratch" and self.architecture is None and not self.encoders:
             raise ValueError("arms: init scratch needs an architecture, or an encoder to copy.")
+
+    def _check_reference(self) -> None:
+        choices, name = [_name(arm) for arm in self.arms], self.reference_arm
+        if name is None or name in choices:
+            return
+        # Told at its own key, in the words for any value that is none of its choices.
+        wrong = InitErrorDetails(
+            type="literal_error",
+            loc=("reference_arm",),
+            input=name,
+            ctx={"expected": str(choices)},
+        )
+        raise ValidationError.from_exception_data("StudyConfig", [wrong])
+
+
+def _name(arm: ArmConfig) -> str:
+    return f"{arm.init}-{arm.adaptation}"
 
 
 def _refuse_repeats(name: str, values: Iterable[object]) -> None:

@@ -1,7 +1,7 @@
 """The label-efficiency curve as a figure, drawn without a display and readable without colour."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import rc_context
@@ -14,7 +14,7 @@ from medcl.study.curves import Curve, LabelEfficiency
 from medcl.study.verdict import METRIC_NAMES
 
 COLOURS = ("#4d4d4d", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's palette; the reference is grey."""
+"""Okabe and Ito's palette; grey is for the first curve, the reference where there is one."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _CHANCE: Mapping[str, float] = {"auc": 0.5}
@@ -34,7 +34,7 @@ def curve_figure(result: LabelEfficiency) -> Figure:
     axes = figure.add_subplot()
     for position, curve in enumerate(result.curves):
         _draw(axes, curve, position, len(result.curves))
-    _name_curves(axes, result.curves)
+    _name_curves(axes, result)
     _dress(axes, result)
     return figure
 
@@ -66,14 +66,15 @@ def _draw(axes: Axes, curve: Curve, position: int, num_curves: int) -> None:
     axes.plot(counts, means, color=colour, marker=marker, markersize=5.5, linewidth=2)
 
 
-def _name_curves(axes: Axes, curves: Sequence[Curve]) -> None:
+def _name_curves(axes: Axes, result: LabelEfficiency) -> None:
     """Write each name at the right end of its curve, moved apart where two would overlap."""
+    curves = result.curves
     ends = np.array([curve.points[-1].value.mean for curve in curves])
     bottom, top = axes.get_ylim()
     heights = _apart(ends, gap=0.055 * (top - bottom))
     for position, (curve, height) in enumerate(zip(curves, heights, strict=True)):
         axes.annotate(
-            curve.arm.label,
+            f"{curve.arm.label} (reference)" if curve.arm == result.reference else curve.arm.label,
             xy=(1.0, float(ends[position])),
             xycoords=("axes fraction", "data"),
             xytext=(1.015, float(height)),

@@ -70,14 +70,13 @@ def study_page(
 
 def results_table(result: LabelEfficiency) -> str:
     """Return the figures behind the curve as an HTML table."""
-    against = f"difference to {result.reference.label}" if result.reference else "difference"
     rows: list[list[object]] = []
     groups: list[int] = []
     for curve in result.curves:
         groups.append(len(rows))
-        rows += [_row(curve, point) for point in curve.points]
+        rows += [_row(curve, point, result) for point in curve.points]
     header = ["method", "labelled", f"{METRIC_NAMES[result.metric]} [interval]", "seeds"]
-    return page.table([*header, against, ""], rows, new_group=groups)
+    return page.table([*header, _against(result), ""], rows, new_group=groups)
 
 
 def markdown_summary(result: LabelEfficiency) -> str:
@@ -91,11 +90,13 @@ def markdown_summary(result: LabelEfficiency) -> str:
     """
     said = verdict(result)
     lines = [f"- {text}" for text in said.headlines]
-    lines += ["", f"| method | labels | {METRIC_NAMES[result.metric]} | seeds | difference | |"]
+    against = _against(result)
+    lines += ["", f"| method | labels | {METRIC_NAMES[result.metric]} | seeds | {against} | |"]
     lines += ["|---|---:|---|---:|---|---|"]
     for curve in result.curves:
         for point in curve.points:
-            lines.append("| " + " | ".join(str(cell) for cell in _row(curve, point)) + " |")
+            row = " | ".join(str(cell) for cell in _row(curve, point, result))
+            lines.append(f"| {row} |")
     return "\n".join([*lines, "", *said.cautions])
 
 
@@ -112,14 +113,17 @@ def csv_table(results: Sequence[LabelEfficiency]) -> bytes:
     writer = csv.writer(text)
     estimate = ["mean", "ci_low", "ci_high", "n_seeds"]
     gain = [f"difference_{name}" for name in estimate]
-    writer.writerow(["metric", "arm", "init", "adaptation", "num_labels", *estimate, *gain])
+    writer.writerow(
+        ["metric", "arm", "init", "adaptation", "num_labels", *estimate, "reference_arm", *gain]
+    )
     for result in results:
+        reference = result.reference.name if result.reference else ""
         for curve in result.curves:
             for point in curve.points:
                 arm, value, other = curve.arm, point.value, point.difference
                 writer.writerow(
                     [result.metric, arm.name, arm.init, arm.adaptation, point.num_labels]
-                    + [value.mean, value.ci_low, value.ci_high, value.n_seeds]
+                    + [value.mean, value.ci_low, value.ci_high, value.n_seeds, reference]
                     + (
                         [other.mean, other.ci_low, other.ci_high, other.n_seeds]
                         if other
@@ -129,14 +133,18 @@ def csv_table(results: Sequence[LabelEfficiency]) -> bytes:
     return text.getvalue().encode()
 
 
-def _row(curve: Curve, point: Point) -> list[object]:
-    gain = point.difference
+def _against(result: LabelEfficiency) -> str:
+    return f"difference to {result.reference.label}" if result.reference else "difference"
+
+
+def _row(curve: Curve, point: Point, result: LabelEfficiency) -> list[object]:
+    gain, is_reference = point.difference, curve.arm == result.reference
     return [
         curve.arm.label,
         point.num_labels,
         ranged(point.value),
         point.value.n_seeds,
-        signed(gain) if gain else "reference" if curve.saved is None else "",
+        signed(gain) if gain else "reference" if is_reference else "",
         judgement(gain) if gain else "",
     ]
 

@@ -17,8 +17,8 @@ from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder
 from medcl.stages.summary import Figure, StageSummary, Written
 from medcl.store.store import Store
-from medcl.study.bench import SCRATCH, Adapted, Bench
-from medcl.study.cells import Arm, Cell
+from medcl.study.bench import Adapted, Bench
+from medcl.study.cells import SCRATCH, Arm, Cell
 from medcl.study.scores import CaseTable, Scored, write_scores
 from medcl.study.split import Split
 from medcl.study.subsets import check_counts

@@ -12,7 +12,7 @@ from medcl.report.study_page import Circumstances, csv_table, markdown_summary, 
 from medcl.runtime.files import write_bytes
 from medcl.stages.progress import ProgressSink
 from medcl.stages.summary import Figure, StageSummary, Table, Written
-from medcl.study.cells import usual_reference
+from medcl.study.cells import Arm, arm_named, usual_reference
 from medcl.study.curves import LabelEfficiency, label_efficiency
 from medcl.study.scores import Scored, load_scores
 from medcl.study.verdict import METRIC_NAMES, ranged, signed, verdict
@@ -48,6 +48,7 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
     scores = _scores(folder, papers)
     bootstrap = papers["settings"]["bootstrap"]
     metrics = _METRICS[papers["kind"]]
+    reference = _reference(papers["settings"], scores)
     with progress.task("Curves", total=len(metrics), unit="metrics") as advance:
         results = []
         for metric in metrics:
@@ -55,7 +56,7 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
                 label_efficiency(
                     scores,
                     metric=metric,
-                    reference=usual_reference(scored.cell.arm for scored in scores),
+                    reference=reference,
                     resamples=bootstrap["resamples"],
                     level=bootstrap["confidence"],
                 )
@@ -64,7 +65,7 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
     content = study_page(
         title=f"Label efficiency: {papers['label_set']}",
         results=results,
-        circumstances=_circumstances(folder, papers),
+        circumstances=_circumstances(folder, papers, results[0]),
     ).encode()
     made = {
         PAGE: content,
@@ -102,21 +103,43 @@ def _scores(folder: Path, papers: Mapping[str, Any]) -> list[Scored]:
     return scores
 
 
-def _circumstances(folder: Path, papers: Mapping[str, Any]) -> Circumstances:
+def _reference(settings: Mapping[str, Any], scores: Sequence[Scored]) -> Arm | None:
+    """Return the arm that the settings name, else the usual one of those that were run.
+
+    Raises:
+        RequestError: The settings name an arm that they do not have.
+    """
+    chosen = settings.get("reference_arm")  # papers of before know no such setting
+    if chosen is None:
+        return usual_reference(scored.cell.arm for scored in scores)
+    return arm_named(chosen, (Arm(arm["init"], arm["adaptation"]) for arm in settings["arms"]))
+
+
+def _circumstances(folder: Path, papers: Mapping[str, Any], main: LabelEfficiency) -> Circumstances:
     sheet, audit = folder / CONTACT_SHEET, folder / AUDIT
-    missing = len(papers["cells"]) - len(list((folder / SCORES).glob("*.parquet")))
     return Circumstances(
         counts=_counts(papers),
         audit=audit.read_text().splitlines() if audit.exists() else (),
         contact_sheet=sheet.read_bytes() if sheet.exists() else b"",
         settings=json.dumps(shown_settings(papers["settings"]), indent=2, sort_keys=True),
         commands=("medcl study settings.yaml", f"medcl report {folder.name}"),
-        failures=[f"{missing} cells are not finished."] if missing > 0 else (),
+        failures=_failures(folder, papers, main),
         footer=(
             f"medcl {medcl.__version__}; store {papers['store'][:12]}; "
             f"policy {papers['policy'][:12]}; no value of a patient stands on this page."
         ),
     )
+
+
+def _failures(folder: Path, papers: Mapping[str, Any], main: LabelEfficiency) -> list[str]:
+    missing = len(papers["cells"]) - len(list((folder / SCORES).glob("*.parquet")))
+    found = [f"{missing} cells are not finished."] if missing > 0 else []
+    chosen = papers["settings"].get("reference_arm")
+    if chosen is not None and main.reference is None:
+        found.append(
+            f"No cell of the reference arm {chosen} is finished: nothing is compared with it."
+        )
+    return found
 
 
 def _counts(papers: Mapping[str, Any]) -> dict[str, int | str]:
@@ -170,13 +193,19 @@ def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: str) -> 
             curve.arm.name,
             point.num_labels,
             ranged(point.value),
-            signed(point.difference) if point.difference else "-",
+            signed(point.difference)
+            if point.difference
+            else ("reference" if curve.arm == main.reference else "-"),
             point.value.n_seeds,
         )
         for curve in main.curves
         for point in curve.points
     ]
-    figures: dict[str, Figure] = {"metric": main.metric, "test_patients": main.num_patients}
+    figures: dict[str, Figure] = {
+        "metric": main.metric,
+        "test_patients": main.num_patients,
+        "reference_arm": main.reference.name if main.reference else None,
+    }
     for curve in main.curves:
         for point in curve.points:
             figures[f"{curve.arm.name}_n{point.num_labels}"] = round(point.value.mean, 4)

@@ -28,13 +28,10 @@ from medcl.evaluation.segmentation import dice_per_class
 from medcl.shapes import LabelMap
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
-from medcl.study.cells import Arm, Cell
+from medcl.study.cells import SCRATCH, Arm, Cell
 from medcl.study.scores import CaseTable, classification_table, segmentation_table
 from medcl.study.split import LabelledVolume, Split
 from medcl.study.subsets import subset
-
-SCRATCH = "scratch"
-"""Name of the init with fresh weights."""
 
 Kind = Literal["classification", "segmentation"]
 

@@ -13,6 +13,9 @@ Adaptation = Literal["probe", "finetune", "frozen", "voxels"]
 """Logistic regression on frozen features; all weights trained; only a decoder trained on a frozen
 encoder; logistic regression on the voxels, without any encoder."""
 
+SCRATCH = "scratch"
+"""Name of the init with fresh weights."""
+
 _LABELS: Mapping[str, str] = {
     "probe": "linear probe",
     "finetune": "fine-tuned",
@@ -75,6 +78,16 @@ class Arm:
         if self.adaptation == "voxels":
             return _LABELS["voxels"]
         return f"{self.init}, {_LABELS[self.adaptation]}"
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Return whether the arm starts from an encoder that has learnt before.
+
+        Example:
+            >>> [Arm(*each).is_pretrained for each in (("ours", "probe"), ("none", "voxels"))]
+            [True, False]
+        """
+        return self.init != SCRATCH and self.adaptation != "voxels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +176,33 @@ def usual_reference(arms: Iterable[Arm]) -> Arm | None:
     """
     known = set(arms)
     order: tuple[Adaptation, ...] = ("finetune", "frozen", "probe")
-    wanted = (Arm("scratch", adaptation) for adaptation in order)
+    wanted = (Arm(SCRATCH, adaptation) for adaptation in order)
     return next((arm for arm in wanted if arm in known), None)
+
+
+def arm_named(name: str, arms: Iterable[Arm]) -> Arm:
+    """Return the arm of this name.
+
+    Args:
+        name: Such as ``scratch-finetune``.
+        arms: Of a study.
+
+    Returns:
+        One of them.
+
+    Raises:
+        RequestError: None of them has this name.
+
+    Example:
+        >>> arm_named("none-voxels", [Arm("ours", "probe"), Arm("none", "voxels")]).label
+        'raw voxels + logistic regression'
+    """
+    known = {arm.name: arm for arm in arms}
+    if name not in known:
+        raise RequestError(
+            f"The reference must be one of the study's arms {', '.join(known)}; '{name}' is none."
+        )
+    return known[name]
 
 
 def _each_once(what: str, entries: Sequence[Hashable]) -> None:

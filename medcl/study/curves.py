@@ -4,8 +4,8 @@ A point is the metric of each seed on all test cases, averaged over seeds. Its i
 resampling seeds and test patients (`medcl.study.bootstrap`, `medcl.study.interval`); the difference
 to the reference arm is taken within each seed and resample, over the seeds that both arms have, so
 what makes both arms good or bad on a patient cancels. A point of one seed has an interval too, but
-it holds only the patients' part: `n_seeds` says so. All is conditional on the one pretrained
-encoder.
+it holds only the patients' part: `n_seeds` says so. All is conditional on the pretrained
+encoders as they are.
 """
 
 from collections import defaultdict
@@ -100,7 +100,7 @@ def label_efficiency(
     Args:
         scores: Finished cells, all tested on the same cases.
         metric: What to measure, see `weighted_metric`.
-        reference: The arm that differences and savings refer to, usually fine-tuning from scratch.
+        reference: The arm that differences and savings refer to: any of the study's.
         resamples: Bootstrap resamples, at least 100.
         level: Coverage of the intervals, in (0, 1).
         seed: Of the bootstrap.

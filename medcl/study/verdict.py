@@ -127,8 +127,8 @@ def _saving(curve: Curve, saved: LabelsSaved, reference: str) -> str:
         return f"How many labels {arm} saves cannot be said: at {level}, both curves are flat."
     return (
         f"To reach {level}, the reference needs this many times the labels of {arm}: {saved} "
-        f"(above 1 saves labels; 'open' and '>=' mean that the crossing lies outside the counts "
-        f"that were run)."
+        f"(above 1 saves labels; 'open', '<=' and '>=' mean that the crossing lies outside the "
+        f"counts that were run)."
     )
 
 
@@ -139,7 +139,7 @@ def _cautions(result: LabelEfficiency) -> list[str]:
     found = [
         f"Brackets are {level} intervals over seeds and {result.num_patients} test patients "
         f"({result.num_cases} cases), from {result.resamples} resamples; they are not corrected "
-        f"for the number of comparisons, and hold for the one encoder that was pretrained.",
+        f"for the number of comparisons{_what_they_hold_for(result)}.",
     ]
     if fewest == 1:
         found.append(
@@ -154,6 +154,19 @@ def _cautions(result: LabelEfficiency) -> list[str]:
             "few test patients to say how uncertain it is."
         )
     return found
+
+
+def _what_they_hold_for(result: LabelEfficiency) -> str:
+    """Return what a comparison of encoders cannot say: how their next pretraining would end."""
+    pretrained = {curve.arm.init for curve in result.curves if curve.arm.is_pretrained}
+    if not pretrained:
+        return ""
+    if len(pretrained) == 1:
+        return ", and hold for the one encoder that was pretrained"
+    return (
+        f", and hold for these {len(pretrained)} pretrained encoders, not for the ways in which "
+        f"they were pretrained"
+    )
 
 
 def _quoted(label: str) -> str:

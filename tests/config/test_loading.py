@@ -72,6 +72,36 @@ def test_each_kind_of_mistake_has_a_sentence(write, study, old, new, sentence):
     assert sentence in complaint
 
 
+@pytest.mark.parametrize("name", ["ours-finetune", "scratch-finetune", "none-voxels"])
+def test_any_arm_of_a_study_may_be_its_reference(write, study, name):
+    settings = load(write(f"{study}reference_arm: {name}\n"), StudyConfig)
+    assert settings.reference_arm == name
+    assert load(write(study), StudyConfig).reference_arm is None
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("scratch-finetun", " Did you mean scratch-finetune?"),
+        ("ours-voxels", " Did you mean none-voxels?"),
+        ("x", ""),
+    ],
+)
+def test_a_reference_that_is_no_arm_is_told_with_line_key_and_near_miss(write, study, name, near):
+    sentence = (
+        f'reference_arm = "{name}": must be one of ours-finetune, scratch-finetune, none-voxels.'
+    )
+    text = f"{study}reference_arm: {name}\n"
+    assert complaints(write(text)) == [f"study.yaml:20: {sentence}{near}"]
+    assert complaints(write(study), f"reference_arm={name}") == [f"override: {sentence}{near}"]
+
+
+def test_a_reference_is_not_blamed_for_a_mistake_in_the_arms(write, study):
+    text = f"{study}reference_arm: ours-finetune\n"
+    (complaint,) = complaints(write(text.replace("{init: ours, ad", "{init: theirs, ad")))
+    assert complaint == "study.yaml: arms: init must be one of ours, scratch, none, got theirs."
+
+
 def test_no_sentence_carries_words_of_the_checking_library(write, study):
     text = study.replace("0.3", "[]").replace("10, 30", "{}, x").replace("crop", "~")
     for complaint in complaints(write(text)):

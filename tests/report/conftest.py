@@ -31,3 +31,13 @@ def scores() -> list[Scored]:
 @pytest.fixture(scope="session")
 def result(scores) -> LabelEfficiency:
     return label_efficiency(scores, metric="auc", reference=ARMS[0], resamples=200)
+
+
+@pytest.fixture(scope="session", params=[1, 2], ids=["finetune", "probe"])
+def against_pretrained(scores, request) -> LabelEfficiency:
+    return label_efficiency(scores, metric="auc", reference=ARMS[request.param], resamples=200)
+
+
+@pytest.fixture(scope="session")
+def alone(scores) -> LabelEfficiency:
+    return label_efficiency(scores, metric="auc", reference=None, resamples=200)

@@ -11,7 +11,13 @@ import pytest
 
 from medcl.report import page
 from medcl.report.figures import _apart, curve_figure, png, svg
-from medcl.report.study_page import Circumstances, csv_table, markdown_summary, study_page
+from medcl.report.study_page import (
+    Circumstances,
+    csv_table,
+    markdown_summary,
+    results_table,
+    study_page,
+)
 from medcl.study.verdict import verdict
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script>" onload="x'
@@ -107,7 +113,32 @@ def test_the_figure_shows_every_arm_over_labelled_patients(result) -> None:
     assert axes.get_xscale() == "log"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "20"]
     written = {text.get_text() for text in axes.texts}
-    assert {curve.arm.label for curve in result.curves} <= written
+    names = [curve.arm.label for curve in result.curves]
+    assert {f"{names[0]} (reference)", *names[1:]} <= written
+
+
+def test_every_part_names_the_reference_that_was_chosen(against_pretrained) -> None:
+    result = against_pretrained
+    name, label = result.reference.name, result.reference.label
+    text = Reader(study_page(title="x", results=[result], circumstances=Circumstances())).text
+    assert f"difference to {label}" in text
+    assert re.findall("paired difference to “(.*?)”", text) == [label, label]
+    assert len(re.findall(f"“{label}” [^;]*; paired difference [+-]", text)) == 4
+    assert not re.search("difference to .?scratch|random|untrained", text)
+    assert f"| difference to {label} |" in markdown_summary(result)
+    rows = list(csv.DictReader(io.StringIO(csv_table([result]).decode())))
+    assert {row["reference_arm"] for row in rows} == {name}
+    assert {row["arm"] for row in rows if not row["difference_mean"]} == {name}
+    written = {text.get_text() for text in curve_figure(result).axes[0].texts}
+    assert [each for each in written if "(reference)" in each] == [f"{label} (reference)"]
+
+
+def test_only_the_reference_is_called_one(result, alone) -> None:
+    assert results_table(result).count(">reference<") == 2
+    assert "reference" not in results_table(alone)
+    assert "(reference)" not in {t.get_text() for t in curve_figure(alone).axes[0].texts}
+    rows = csv.DictReader(io.StringIO(csv_table([alone]).decode()))
+    assert {row["reference_arm"] for row in rows} == {""}
 
 
 def test_tables_hold_every_point(result) -> None:

@@ -66,6 +66,27 @@ def test_the_curves_are_in_mlflow_with_labels_as_steps(site):
     assert arms == (3,)
 
 
+def test_another_reference_runs_no_cell_again_and_has_a_metric_of_its_own(site, last_line):
+    runs = site.folder / "compared"
+    shutil.copytree(site.runs / "study", runs / "study")
+    before = {path: path.stat().st_mtime_ns for path in (runs / "study/scores").iterdir()}
+    settings = str(site.folder / "study.yaml")
+    words = (f"runs={runs}", "reference_arm=none-voxels", "--json")
+    assert medcl("study", settings, *words) == 0
+    assert last_line()["reference_arm"] == "none-voxels"
+    assert {path: path.stat().st_mtime_ns for path in (runs / "study/scores").iterdir()} == before
+    query = "SELECT DISTINCT key FROM metrics WHERE key LIKE '%auc_gain%' ORDER BY key"
+    names = {
+        folder: [
+            name.removeprefix("label_efficiency/auc_gain_vs_")
+            for (name,) in sqlite3.connect(folder / "mlflow.db").execute(query)
+        ]
+        for folder in (site.runs, runs)
+    }
+    assert names[site.runs][0] == "scratch_finetune"
+    assert names[runs] == ["none_voxels", "none_voxels_ci_high", "none_voxels_ci_low"]
+
+
 def test_nothing_of_a_header_or_path_is_written_anywhere(site):
     """Search every byte that medcl wrote for names, numbers, UIDs, dates and file names."""
     secrets = _secrets(site)

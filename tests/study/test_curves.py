@@ -109,6 +109,15 @@ def test_without_the_reference_there_are_no_differences(simulate) -> None:
     assert found.curves[0].saved is None
 
 
+def test_the_other_arm_as_reference_turns_every_difference_round(simulate) -> None:
+    scores = simulate()
+    found = label_efficiency(scores, metric="auc", reference=GAINED, resamples=500)
+    assert (found.reference, found.curves[0].arm) == (GAINED, GAINED)
+    assert all(point.difference is None for point in found.curves[0].points)
+    turned = [-point.difference.mean for point in found.curves[1].points]
+    assert turned == pytest.approx([point.difference.mean for point in gained(scores).points])
+
+
 def test_a_single_count_has_no_area(simulate) -> None:
     curve = gained(simulate(counts=(10,)))
     assert curve.area is None

@@ -1,5 +1,7 @@
 """Sentences say what the intervals say."""
 
+from dataclasses import replace
+
 import pytest
 
 from medcl.study.cells import Arm
@@ -7,7 +9,7 @@ from medcl.study.curves import label_efficiency
 from medcl.study.interval import Estimate
 from medcl.study.verdict import judgement, verdict
 
-SCRATCH = Arm("scratch", "finetune")
+SCRATCH, PRETRAINED = Arm("scratch", "finetune"), Arm("pretrained", "finetune")
 
 
 def said(scores, reference: Arm | None = SCRATCH):
@@ -46,6 +48,35 @@ def test_without_a_reference_nothing_is_compared(simulate) -> None:
     found = said(simulate(), reference=None)
     assert len(found.headlines) == 2
     assert all("no reference curve" in text for text in found.headlines)
+
+
+def test_any_arm_may_be_the_reference(simulate) -> None:
+    found = said(simulate(gain=1.5, seed=2), reference=PRETRAINED)
+    (headline,) = found.headlines
+    assert "labelled patients “scratch, fine-tuned” had" in headline
+    assert "paired difference to “pretrained, fine-tuned” -" in headline
+    assert headline.endswith(": lower.")
+    assert "the best height of “pretrained, fine-tuned”" in found.details[-1]
+
+
+@pytest.mark.parametrize(
+    ("arms", "ending"),
+    [
+        ({PRETRAINED: Arm("none", "voxels")}, "for the number of comparisons."),
+        ({}, ", and hold for the one encoder that was pretrained."),
+        (
+            {SCRATCH: Arm("gentle", "probe"), PRETRAINED: Arm("hard", "probe")},
+            ", and hold for these 2 pretrained encoders, not for the ways in which they were "
+            "pretrained.",
+        ),
+    ],
+)
+def test_a_caution_speaks_of_the_encoders_that_were_pretrained(simulate, arms, ending) -> None:
+    scores = [
+        replace(each, cell=replace(each.cell, arm=arms.get(each.cell.arm, each.cell.arm)))
+        for each in simulate()
+    ]
+    assert said(scores).cautions[0].endswith(ending)
 
 
 def test_a_single_count_is_told_by_its_point(simulate) -> None:
