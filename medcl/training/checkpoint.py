@@ -121,6 +121,16 @@ def load_latest(folder: Path, *, device: torch.device) -> Checkpoint | None:
     return None
 
 
+def newest_step(folder: Path) -> int:
+    """Return the steps taken by the newest checkpoint, whole or not; 0 where there is none.
+
+    Example:
+        >>> newest_step(Path("no/such/folder"))
+        0
+    """
+    return max(_steps(folder), default=0)
+
+
 def load(path: Path, *, device: torch.device) -> Checkpoint:
     """Return one checkpoint.
 
@@ -220,20 +230,22 @@ def _is_whole(path: Path) -> bool:
 
 
 def _write(content: Mapping[str, object], path: Path) -> None:
-    """Write with `torch.save`, which hides what the system says behind a `RuntimeError`."""
+    """Write with `torch.save`, which hides what the system says behind a `RuntimeError`.
+
+    Raises:
+        OSError: The file system does not take it.
+        RuntimeError: Something else is wrong.
+    """
     with path.open("wb") as file:
         try:
             torch.save(content, file)
         except RuntimeError as error:
-            raise _said_by_the_system(error) from None
-
-
-def _said_by_the_system(error: BaseException) -> BaseException:
-    """Return the `OSError` in whose wake an error came, or else the error itself."""
-    before: BaseException | None = error
-    while before is not None and not isinstance(before, OSError):
-        before = before.__context__
-    return before or error
+            before: BaseException | None = error
+            while before is not None and not isinstance(before, OSError):
+                before = before.__context__
+            if before is None:
+                raise
+            raise before from None
 
 
 def _sha256(path: Path) -> str:
