@@ -25,7 +25,7 @@ from medcl.store.lesions import lesion_points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.tracking.tracker import Tracker
-from medcl.tracking.training_runs import TrainingRun, log_training_run
+from medcl.tracking.training_runs import TrainingRun, has_all, log_training_run
 from medcl.training.checkpoint import newest_step
 from medcl.training.cohort import Cohort
 from medcl.training.collapse import collapse_of
@@ -86,6 +86,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
     if (found := run_folder.finished()) is not None:
         figures = cast("dict[str, Figure]", found)
+        _send_what_was_missed(config, run_folder.folder, rows)
         notes = ["This run is finished already; nothing was done.", *_told(figures)]
         return _summary(run_folder.folder, figures, notes)
     write(config, run_folder.folder / "settings.yaml")
@@ -172,6 +173,13 @@ def _tracked(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) ->
     run = TrainingRun(name=config.name, params={**deciding(config), "data": counts})
     with log_training_run(folder / "events.jsonl", tracker=tracker, run=run):
         yield
+
+
+def _send_what_was_missed(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) -> None:
+    """Send a run to MLflow that ended while MLflow was away."""
+    if not has_all(folder / "events.jsonl"):
+        with _tracked(config, folder, rows):
+            pass
 
 
 @contextmanager
