@@ -36,7 +36,8 @@ def main() -> int:
     """Run all stages.
 
     Returns:
-        0 when the report is there, else the exit status of the stage that stopped.
+        0 when the report is there, 130 when it was asked to stop, else the exit status of the stage
+        that stopped.
     """
     output = Output(people=sys.stdout, machines=None)
     started = time.monotonic()
@@ -45,6 +46,8 @@ def main() -> int:
     except MedclError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+    except KeyboardInterrupt:
+        return 130
     _say_where(figures, minutes=(time.monotonic() - started) / 60)
     return 0
 

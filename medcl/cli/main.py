@@ -53,7 +53,8 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit status.
 
-    0 done; 1 anything unexpected; 2 the request was wrong; 3 refused for safety; 130 interrupted.
+    0 done; 1 anything unexpected; 2 the request was wrong; 3 refused for safety; 130 interrupted,
+    which the same command makes good.
     An unexpected error is told by its kind and place alone: its message could hold a value from a
     patient's header. ``MEDCL_TRACEBACK=1`` prints the whole of it.
 

@@ -47,7 +47,11 @@ class Output:
             print(text, file=self._machines, flush=True)
 
     def finish(self, summary: StageSummary) -> None:
-        """Say what came of a stage, what it wrote, and what to type next."""
+        """Say what came of a stage, what it wrote, and what to type next.
+
+        Raises:
+            KeyboardInterrupt: The stage was asked to stop and did, so the command is not done.
+        """
         for table in summary.tables:
             self.table(table)
         self.say(*summary.notes)
@@ -64,6 +68,8 @@ class Output:
         if summary.next_command:
             self.say("", f"Next: {summary.next_command}")
         self.record(summary.to_json())
+        if summary.is_stopped:
+            raise KeyboardInterrupt
 
 
 @contextmanager

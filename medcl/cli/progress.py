@@ -74,9 +74,11 @@ class Lines:
         self._clock = clock
 
     @contextmanager
-    def task(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+    def task(
+        self, title: str, *, total: int | None = None, unit: str = "", done: int = 0
+    ) -> Iterator[Advance]:
         """Open a piece of work; see `medcl.stages.progress.ProgressSink`."""
-        state = _State(title, total, unit, self._clock())
+        state = _State(title, total, unit, self._clock(), done=done)
         last_line = state.start
 
         def advance(amount: int = 1, /, **figures: int | float | str) -> None:
@@ -107,7 +109,9 @@ class Bars:
         self._console = Console(file=cast("IO[str]", stream))
 
     @contextmanager
-    def task(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+    def task(
+        self, title: str, *, total: int | None = None, unit: str = "", done: int = 0
+    ) -> Iterator[Advance]:
         """Open a piece of work; see `medcl.stages.progress.ProgressSink`."""
         columns: list[ProgressColumn] = [
             TextColumn("{task.description}"),
@@ -119,7 +123,7 @@ class Bars:
         ]
         shown: dict[str, int | float | str] = {}
         with Progress(*columns, console=self._console) as bars:
-            number: TaskID = bars.add_task(title, total=total, figures="")
+            number: TaskID = bars.add_task(title, total=total, completed=done, figures="")
 
             def advance(amount: int = 1, /, **figures: int | float | str) -> None:
                 shown.update(figures)
@@ -143,21 +147,23 @@ class _Rate(ProgressColumn):
 class _State:
     """How far one piece of work is."""
 
-    def __init__(self, title: str, total: int | None, unit: str, start: float) -> None:
+    def __init__(
+        self, title: str, total: int | None, unit: str, start: float, *, done: int
+    ) -> None:
         self.title = title
         self.total = total
         self.unit = unit
         self.start = start
-        self.done = 0
+        self.done = self.before = done
         self.figures: dict[str, int | float | str] = {}
 
     def opening(self) -> str:
         return f"{self.title}: {self._count()}"
 
     def line(self, now: float) -> str:
-        speed = self.done / max(now - self.start, 1e-9)
+        speed = (self.done - self.before) / max(now - self.start, 1e-9)
         parts = [self.opening(), _rate(speed, self.unit)]
-        if self.total is not None and 0 < self.done < self.total:
+        if self.total is not None and self.before < self.done < self.total:
             parts.append(f"{_duration((self.total - self.done) / speed)} left")
         shown = _figures(self.figures)
         return ", ".join([*parts, shown] if shown else parts)

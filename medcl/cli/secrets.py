@@ -29,7 +29,10 @@ def new(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="File to make, mode 0600.")],
     json: Json = False,
 ) -> None:
-    """Make a new secret; keep a copy in a safe place, without it no patient can be matched."""
+    """Make a new secret.
+
+    Keep a copy in a safe place: without it no patient can be matched.
+    """
     from medcl.ingest.identity import Keyring
     from medcl.stages.summary import StageSummary, Written
 

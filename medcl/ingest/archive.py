@@ -23,19 +23,24 @@ from medcl.ingest.series_plan import plan_series
 
 
 def find(
-    sources: Sequence[Path], index: ArchiveIndex, *, on_found: Callable[[], None] | None = None
+    sources: Sequence[Path],
+    index: ArchiveIndex,
+    *,
+    besides: Path | None = None,
+    on_found: Callable[[], None] | None = None,
 ) -> None:
     """Put every file below the sources into the index.
 
     Args:
         sources: Folders or files; links in them are not followed.
         index: Empty.
+        besides: A folder that is no part of the archive: the store, where it lies in a source.
         on_found: Called for each new file.
 
     Raises:
         InputError: A source is missing or there is no file below the sources.
     """
-    for found in discover(sources):
+    for found in discover(sources, besides=besides):
         if index.add_file(found) and on_found is not None:
             on_found()
     if not index.num_files:
@@ -82,7 +87,17 @@ def plan(index: ArchiveIndex, keyring: Keyring, options: IngestOptions) -> Itera
 
     Yields:
         Jobs and refusals, in an order that does not depend on the disk.
+
+    Raises:
+        InputError: Files that are volumes by themselves bear the same folder and name below two
+            sources; they would have one key, and labels could not tell them apart.
     """
+    if alike := index.num_alike():
+        raise InputError(
+            f"Files without a header are known by the folder they are in and their name, and "
+            f"{alike} share both with one of another source. Name the folder above the sources, or "
+            f"give the sources different names."
+        )
     for found, facts in index.lone_files():
         yield from plan_file(found, facts, keyring, options)
     for planes in index.series():

@@ -109,6 +109,14 @@ class ArchiveIndex:
         ):
             yield _found(cells[1:]), facts_from_json(cells[0])
 
+    def num_alike(self) -> int:
+        """Return how many lone files share folder and name with one below another source."""
+        ((count,),) = self._database.execute(
+            "SELECT coalesce(sum(many), 0) FROM (SELECT count(*) AS many FROM lone l"
+            " JOIN files f ON f.path = l.path GROUP BY f.relative HAVING many > 1)"
+        )
+        return int(count)
+
     @property
     def num_series(self) -> int:
         """Series and lone files in all."""

@@ -35,17 +35,11 @@ class FoundFile:
         return self.relative.rpartition("/")[0]
 
 
-def discover(sources: Sequence[Path]) -> Iterator[FoundFile]:
-    """Yield every file below the sources as the disk lists them.
-
-    Folders are entered, symbolic links and special files are not opened, and a folder that cannot
-    be read counts as one refused entry. A file below two sources is found twice.
+def require_sources(sources: Sequence[Path]) -> None:
+    """Refuse sources that are not there.
 
     Args:
         sources: Folders or files.
-
-    Yields:
-        Entries.
 
     Raises:
         InputError: A source does not exist.
@@ -53,15 +47,35 @@ def discover(sources: Sequence[Path]) -> Iterator[FoundFile]:
     for number, source in enumerate(sources, start=1):
         if not source.exists():
             raise InputError(f"Source {number} of {len(sources)} does not exist.")
+
+
+def discover(sources: Sequence[Path], *, besides: Path | None = None) -> Iterator[FoundFile]:
+    """Yield every file below the sources as the disk lists them.
+
+    Folders are entered, symbolic links and special files are not opened, and a folder that cannot
+    be read counts as one refused entry. A file below two sources is found twice.
+
+    Args:
+        sources: Folders or files.
+        besides: A folder that is not entered: the store, where it lies in a source.
+
+    Yields:
+        Entries.
+
+    Raises:
+        InputError: A source does not exist.
+    """
+    require_sources(sources)
+    left_out = None if besides is None else besides.resolve()
     for source in sources:
         root = source.resolve()
         if root.is_dir():
-            yield from _walk(root, root.name)
+            yield from _walk(root, root.name, left_out)
         else:
             yield _entry(root, root.name)
 
 
-def _walk(root: Path, name: str) -> Iterator[FoundFile]:
+def _walk(root: Path, name: str, left_out: Path | None) -> Iterator[FoundFile]:
     pending = [(root, name)]
     while pending:
         folder, relative = pending.pop()
@@ -70,7 +84,8 @@ def _walk(root: Path, name: str) -> Iterator[FoundFile]:
                 for entry in entries:
                     below = f"{relative}/{entry.name}"
                     if entry.is_dir(follow_symlinks=False):
-                        pending.append((Path(entry.path), below))
+                        if Path(entry.path) != left_out:
+                            pending.append((Path(entry.path), below))
                     else:
                         yield _entry(Path(entry.path), below)
         except OSError:

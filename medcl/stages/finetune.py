@@ -23,8 +23,9 @@ from medcl.study.scores import CaseTable, Scored, write_scores
 from medcl.study.split import Split
 from medcl.study.subsets import check_counts
 from medcl.study.weighted import Metric, metric_of
+from medcl.tracking.after_work import sentence_if_missed
 from medcl.tracking.tracker import Tracker
-from medcl.tracking.training_runs import TrainingRun, sync_events
+from medcl.tracking.training_runs import TrainingRun, has_all, sync_events
 from medcl.training.events import EventLog
 
 INIT = "pretrained"
@@ -63,8 +64,10 @@ def run(config: FinetuneConfig, *, progress: ProgressSink) -> StageSummary:
     }
     run_folder = RunFolder.open(config.runs / config.name, stage="finetune", inputs=inputs)
     if (found := run_folder.finished()) is not None:
+        figures = cast("dict[str, Figure]", found)
+        missed = _track(run_folder.folder, config, figures)
         note = "This model is finished already; nothing was done."
-        return _summary(run_folder.folder, cast("dict[str, Figure]", found), note)
+        return _summary(run_folder.folder, figures, note, *missed)
     write(config, run_folder.folder / "settings.yaml")
     bench = bench_of(config, store=store, split=split, encoders=encoders)
     cell = Cell(Arm(INIT if encoders else SCRATCH, config.adaptation), count, config.seed)
@@ -73,9 +76,8 @@ def run(config: FinetuneConfig, *, progress: ProgressSink) -> StageSummary:
         advance()
     figures = _figures(adapted.cases, cell)
     _keep(run_folder.folder, config, bench, cell, adapted, run_folder.fingerprint)
-    _track(run_folder.folder, config, figures)
     run_folder.finish(figures)
-    return _summary(run_folder.folder, figures)
+    return _summary(run_folder.folder, figures, *_track(run_folder.folder, config, figures))
 
 
 def _encoders(config: FinetuneConfig, store: Store, split: Split) -> Mapping[str, Encoder]:
@@ -130,13 +132,16 @@ def _keep(
                 events.write("step", step=step, loss=loss)
 
 
-def _track(folder: Path, config: FinetuneConfig, figures: Mapping[str, Figure]) -> None:
-    if not config.tracking.enabled:
-        return
+def _track(folder: Path, config: FinetuneConfig, figures: Mapping[str, Figure]) -> list[str]:
+    events = folder / "events.jsonl"
+    if not config.tracking.enabled or has_all(events):
+        return []
     tracker = Tracker.open(config.runs, project=config.tracking.experiment)
     params = {**_deciding(config), "result": dict(figures)}
     run = TrainingRun(name=config.name, subject="finetune", params=params)
-    sync_events(folder / "events.jsonl", tracker=tracker, run=run)
+    return sentence_if_missed(
+        lambda: sync_events(events, tracker=tracker, run=run), again="The same command"
+    )
 
 
 def _figures(cases: CaseTable, cell: Cell) -> dict[str, Figure]:

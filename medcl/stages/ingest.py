@@ -16,7 +16,7 @@ from medcl.errors import MedclError
 from medcl.fanout.executors import executor
 from medcl.ingest import archive
 from medcl.ingest.archive_index import ArchiveIndex
-from medcl.ingest.discovery import FoundFile
+from medcl.ingest.discovery import FoundFile, require_sources
 from medcl.ingest.identity import Keyring
 from medcl.ingest.jobs import Job
 from medcl.ingest.options import IngestOptions
@@ -83,9 +83,12 @@ def run(
         The accounting.
 
     Raises:
+        InputError: A source does not exist, or there is no file below the sources.
         MedclError: A file of the archive would be left without an outcome.
     """
     keyring = Keyring.from_file(key_file)
+    # Before a store is made that a misspelt source would leave empty.
+    require_sources(sources)
     options, limits = options or IngestOptions(), limits or ChildLimits()
     if scheduler is None:
         warm_up(limits, count=workers)
@@ -103,7 +106,7 @@ def run(
         # A run that was killed in the midst of removing a face cannot have tidied up.
         remove_abandoned()
         with progress.task("Finding", unit="files") as advance:
-            archive.find(sources, index, on_found=advance)
+            archive.find(sources, index, besides=store, on_found=advance)
         refusals = _Refusals(opened, tally)
         refusals.take(archive.unopened(index, keyring))
         _survey(index, keyring, hands, refusals, progress)

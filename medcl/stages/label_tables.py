@@ -20,6 +20,8 @@ FileKey = Callable[[str], str]
 _SUBJECTS = ("key", "patient_id", "study_uid", "file")
 _LARGEST_TABLE_BYTES = 64 * 2**20
 _MAX_CLASSES = 1000
+_MOST_LINES_NAMED = 20
+_SOURCE_HINT = "; --source must name the folder that was ingested"
 
 
 def add_classes(
@@ -45,11 +47,12 @@ def add_classes(
     subject = _subject(rows[0])
     keys_of = _finder(subject, store, keyring, file_key)
     labels: dict[str, LabelRow] = {}
-    unknown = 0
+    unknown: list[int] = []
     for number, row in enumerate(rows, start=2):
         value = _value(row.get("label"), number)
         keys = keys_of(row)
-        unknown += not keys
+        if not keys:
+            unknown.append(number)
         for key in keys:
             found = labels.setdefault(key, LabelRow(key, value, row.get("split") or None))
             if found.value != value:
@@ -58,8 +61,9 @@ def add_classes(
                 )
     if unknown:
         raise InputError(
-            f"Every line must be about a volume of the store; {unknown} of {len(rows)} lines are "
-            f"not (column {subject}). Nothing was added."
+            f"Every line must be about a volume of the store; {len(unknown)} of {len(rows)} lines "
+            f"are not (column {subject}, {_lines(unknown)})"
+            f"{_SOURCE_HINT if subject == 'file' else ''}. Nothing was added."
         )
     store.add_labels(name, labels.values())
     return [label.value for label in labels.values()]
@@ -101,8 +105,8 @@ def _read_table(table: Path) -> list[dict[str, str]]:
     rows = list(csv.DictReader(io.StringIO(_text(table))))
     if not rows or "label" not in rows[0]:
         raise InputError(
-            f"A table of labels needs a heading with a column label and at least one line; "
-            f"found {len(rows)} lines{'' if not rows else ' and no such column'}."
+            f"A table of labels needs commas between columns, a heading with a column label and at "
+            f"least one line; found {len(rows)} lines{'' if not rows else ' and no such column'}."
         )
     return rows
 
@@ -147,6 +151,18 @@ def _finder(
         return by.get(text, [])
 
     return find
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """Return where to look, without what stands there.
+
+    Example:
+        >>> _lines([4]), _lines([4, 9])
+        ('line 4', 'lines 4, 9')
+    """
+    named = ", ".join(map(str, numbers[:_MOST_LINES_NAMED]))
+    more = len(numbers) - _MOST_LINES_NAMED
+    return f"line{'s' if len(numbers) > 1 else ''} {named}{f' and {more} more' if more > 0 else ''}"
 
 
 def _value(text: str | None, number: int) -> int:

@@ -25,12 +25,15 @@ from medcl.store.lesions import lesion_points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.tracking.tracker import Tracker
-from medcl.tracking.training_runs import TrainingRun, log_training_run
+from medcl.tracking.training_runs import TrainingRun, has_all, log_training_run
+from medcl.training.checkpoint import newest_step
 from medcl.training.cohort import Cohort
 from medcl.training.collapse import collapse_of
+from medcl.training.diary import checkpoint_folder
 from medcl.training.loop import PretrainResult, pretrain
 from medcl.training.pair_count import SHARE, partners_told
 from medcl.training.progress import Progress
+from medcl.training.sampler import PatientSampler
 
 ENCODER = "encoder"
 """Folder of the delivered encoder inside a run."""
@@ -48,7 +51,7 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
 
     Raises:
         InputError: No patient is left to train on.
-        RequestError: Views are too small for the encoder.
+        RequestError: Views are too small for the encoder, or the patients too few for a batch.
         PolicyError: Views keep off lesions, and no set of label maps says where they are.
     """
     store = Store.open(config.store)
@@ -70,12 +73,6 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     inputs = {"settings": deciding(config), "volumes": content_digest(rows), "policy": policy.hash}
     if config.training.lesion_set is not None:
         inputs["lesions"] = store.label_digest(config.training.lesion_set)
-    run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
-    if (found := run_folder.finished()) is not None:
-        figures = cast("dict[str, Figure]", found)
-        notes = ["This run is finished already; nothing was done.", *_told(figures)]
-        return _summary(run_folder.folder, figures, notes)
-    write(config, run_folder.folder / "settings.yaml")
     method = method_of(
         encoder=config.encoder,
         head=config.projector,
@@ -84,6 +81,15 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
         seed=config.training.seed,
     )
     require_sizes(method.encoder, policy)
+    # What cannot be trained leaves no folder: its name stays free for the settings that can.
+    PatientSampler(rows, batch_size=config.training.batch_size, seed=config.training.seed)
+    run_folder = RunFolder.open(config.runs / config.name, stage="pretrain", inputs=inputs)
+    if (found := run_folder.finished()) is not None:
+        figures = cast("dict[str, Figure]", found)
+        _send_what_was_missed(config, run_folder.folder, rows)
+        notes = ["This run is finished already; nothing was done.", *_told(figures)]
+        return _summary(run_folder.folder, figures, notes)
+    write(config, run_folder.folder / "settings.yaml")
     lesions = {}
     if config.training.lesion_set is not None and policy.keeps_lesions:
         lesions = lesion_points(store, config.training.lesion_set, rows)
@@ -169,18 +175,27 @@ def _tracked(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) ->
         yield
 
 
+def _send_what_was_missed(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) -> None:
+    """Send a run to MLflow that ended while MLflow was away."""
+    if not has_all(folder / "events.jsonl"):
+        with _tracked(config, folder, rows):
+            pass
+
+
 @contextmanager
 def _reported(config: PretrainConfig, progress: ProgressSink) -> Iterator["_Reporter"]:
-    with progress.task("Pretraining", total=config.training.steps, unit="steps") as advance:
-        yield _Reporter(advance)
+    done = newest_step(checkpoint_folder(config.runs / config.name))
+    steps = config.training.steps
+    with progress.task("Pretraining", total=steps, unit="steps", done=done) as advance:
+        yield _Reporter(advance, step=done)
 
 
 class _Reporter:
     """Passes the state of a run on to whoever shows progress."""
 
-    def __init__(self, advance: Advance) -> None:
+    def __init__(self, advance: Advance, *, step: int) -> None:
         self._advance = advance
-        self._step = 0
+        self._step = step
 
     def __call__(self, state: Progress) -> None:
         self._advance(
@@ -227,4 +242,5 @@ def _summary(
         notes=notes,
         written=[*encoder, Written("run", folder)],
         next_command="medcl study CONFIG.yaml" if is_finished else "the same command again",
+        is_stopped=not is_finished,
     )

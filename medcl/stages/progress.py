@@ -24,7 +24,7 @@ class ProgressSink(Protocol):
     """Shows work in progress: a bar on a terminal, lines in a log, or nothing."""
 
     def task(
-        self, title: str, *, total: int | None = None, unit: str = ""
+        self, title: str, *, total: int | None = None, unit: str = "", done: int = 0
     ) -> AbstractContextManager[Advance]:
         """Open a piece of work.
 
@@ -32,6 +32,7 @@ class ProgressSink(Protocol):
             title: What is being done, two or three words, never a value from a header.
             total: How much there is; ``None`` if not known.
             unit: What is counted, such as ``series``.
+            done: How much of it was done before, and says nothing of the speed.
 
         Returns:
             A context that gives a function to call as work gets done.
@@ -47,9 +48,11 @@ class Silent:
     """
 
     @contextmanager
-    def task(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+    def task(
+        self, title: str, *, total: int | None = None, unit: str = "", done: int = 0
+    ) -> Iterator[Advance]:
         """Open a piece of work that nobody watches."""
-        del title, total, unit
+        del title, total, unit, done
         yield _ignore
 
 

@@ -17,6 +17,7 @@ from medcl.study.curves import LabelEfficiency, label_efficiency
 from medcl.study.scores import Scored, load_scores
 from medcl.study.verdict import METRIC_NAMES, ranged, signed, verdict
 from medcl.study.weighted import Metric
+from medcl.tracking.after_work import sentence_if_missed
 from medcl.tracking.study_runs import chart_link, log_cells, log_curves, log_summary
 from medcl.tracking.tracker import Tracker
 
@@ -75,9 +76,9 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
     for name, data in made.items():
         write_bytes(folder / name, data)
     with progress.task("MLflow", total=1, unit="study") as advance:
-        tracked = _track(folder, papers, scores, results, made)
+        tracked, missed = _track(folder, papers, scores, results, made)
         advance()
-    return _summary(folder, results, tracked)
+    return _summary(folder, results, tracked, missed)
 
 
 def _papers(folder: Path) -> dict[str, Any]:
@@ -166,27 +167,41 @@ def _track(
     scores: Sequence[Scored],
     results: Sequence[LabelEfficiency],
     made: Mapping[str, bytes],
-) -> str:
+) -> tuple[str, list[str]]:
+    """Send a study to MLflow.
+
+    Returns:
+        Where its chart is, or else a sentence why it is not there.
+    """
     settings = papers["settings"]["tracking"]
     if not settings["enabled"]:
-        return ""
+        return "", []
     tracker = Tracker.open(folder.parent, project=settings["experiment"])
     name = papers["name"]
-    log_cells(tracker, scores, study=name)
-    log_curves(tracker, results, study=name)
-    log_summary(
-        tracker,
-        study=name,
-        description=markdown_summary(results[0]),
-        attachments=made,
-        params={"data": papers["data"], "settings": shown_settings(papers["settings"])},
-        digest=papers["store"],
-        reference=results[0].reference,
-    )
-    return chart_link(tracker)
+    link = ""
+
+    def send() -> None:
+        nonlocal link
+        log_cells(tracker, scores, study=name)
+        log_curves(tracker, results, study=name)
+        log_summary(
+            tracker,
+            study=name,
+            description=markdown_summary(results[0]),
+            attachments=made,
+            params={"data": papers["data"], "settings": shown_settings(papers["settings"])},
+            digest=papers["store"],
+            reference=results[0].reference,
+        )
+        link = chart_link(tracker)
+
+    missed = sentence_if_missed(send, again=f"`medcl report {folder}`")
+    return link, missed
 
 
-def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: str) -> StageSummary:
+def _summary(
+    folder: Path, results: Sequence[LabelEfficiency], tracked: str, missed: Sequence[str]
+) -> StageSummary:
     main = results[0]
     rows: list[tuple[Figure, ...]] = [
         (
@@ -222,7 +237,7 @@ def _summary(folder: Path, results: Sequence[LabelEfficiency], tracked: str) -> 
                 title="Label efficiency (mean over seeds, interval over seeds and test patients)",
             )
         ],
-        notes=["", *verdict(main).headlines, *place],
+        notes=["", *verdict(main).headlines, *place, *missed],
         written=[
             Written("report", folder / PAGE),
             Written("figure", folder / FIGURE),

@@ -7,6 +7,7 @@ the mixture of two runs.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class RunFolder:
 
         Raises:
             RequestError: The folder holds a run of another stage or of other inputs.
+            InputError: The folder cannot be made.
         """
         mark = fingerprint(inputs)
         record = folder / "run.json"
@@ -75,7 +77,7 @@ class RunFolder:
                     f"the folder."
                 )
         else:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             files.write_json(record, {"stage": stage, "fingerprint": mark, "inputs": inputs})
         return cls(folder, mark)
 
@@ -91,6 +93,16 @@ class RunFolder:
             summary: What the command reports; JSON.
         """
         files.write_json(self.folder / "finished.json", summary)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise InputError(
+            f"{folder} must be a folder for the run; making it failed: {reason}."
+        ) from None
 
 
 def _read(record: Path) -> dict[str, object]:

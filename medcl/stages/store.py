@@ -86,7 +86,8 @@ def verify(folder: Path, *, progress: ProgressSink) -> StageSummary:
     if damaged:
         raise CorruptionError(
             f"All {len(store.rows())} volumes must be as they were written; {len(damaged)} are "
-            f"not: {', '.join(damaged[:5])}. Ingest their sources again."
+            f"not: {', '.join(damaged[:5])}{', …' if len(damaged) > 5 else ''}. Remove their files "
+            "below volumes/ and ingest their sources again: that writes them anew."
         )
     return StageSummary(
         stage="store verify",

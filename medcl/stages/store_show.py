@@ -34,10 +34,12 @@ def run(folder: Path, *, html: Path | None = None, pictures: int = 36) -> StageS
         and reason of refusal.
 
     Raises:
-        RequestError: The folder of the page does not exist.
+        RequestError: The folder of the page does not exist, or the page is a folder.
     """
     if html is not None and not html.absolute().parent.is_dir():
         raise RequestError("The folder of the page to write does not exist.")
+    if html is not None and html.is_dir():
+        raise RequestError("The page to write must be a file; there is a folder of its name.")
     store = Store.open(folder)
     rows, counts = store.rows(), store.counts()
     groups = near_duplicates(rows)

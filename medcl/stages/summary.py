@@ -55,6 +55,7 @@ class StageSummary:
         next_command: What to type next; ``None`` where nothing follows.
         tables: For people.
         notes: Sentences for people, such as what was found finished and not done again.
+        is_stopped: Whether it was asked to stop half-way; then nothing that follows may be run.
 
     Example:
         >>> summary = StageSummary(stage="embed", figures={"volumes": 3})
@@ -68,6 +69,7 @@ class StageSummary:
     next_command: str | None = None
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
+    is_stopped: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Return the machine-readable summary: figures beside ``stage``, ``written``, ``next``."""

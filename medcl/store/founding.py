@@ -23,7 +23,7 @@ def found_store(folder: Path, *, key_fingerprint: str) -> None:
         key_fingerprint: Of the secret that makes the keys.
 
     Raises:
-        InputError: The folder is not empty, or cannot be written to.
+        InputError: The folder is not empty, is a file, or cannot be written to.
     """
     require_mark(key_fingerprint)
     _require_empty(folder)
@@ -41,6 +41,8 @@ def found_store(folder: Path, *, key_fingerprint: str) -> None:
 
 
 def _require_empty(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError("A store must be a folder; there is a file of its name.")
     present = list(folder.iterdir()) if folder.is_dir() else []
     if any(not path.name.startswith((_BESIDE, "writer.")) for path in present):
         held = "a store already" if (folder / CATALOGUE).exists() else f"{len(present)} entries"

@@ -75,6 +75,7 @@ class Replay:
         """
         logged = self.advance()
         self._tracker.finish(self._run_id or self._open(), status)
+        _note_sent(self._events, self._offset)
         return logged
 
     def _advance(self, run_id: str) -> int:
@@ -171,7 +172,11 @@ class TrackingSync:
         try:
             action()
         except Exception as error:  # noqa: BLE001 whatever MLflow raises, training goes on
-            _LOG.warning("Tracking paused (%s); events are kept on disk.", type(error).__name__)
+            _LOG.warning(
+                "Tracking paused (%s); events are kept on disk, and the same command sends what "
+                "was missed.",
+                type(error).__name__,
+            )
             return False
         return True
 
@@ -196,6 +201,15 @@ def sync_events(
     if not events.exists():
         raise InputError("There must be an events.jsonl to send; the run has none.")
     return Replay(events, tracker=tracker, run=run).finish(status)
+
+
+def has_all(events: Path) -> bool:
+    """Return whether MLflow was sent every event of a run that has ended.
+
+    Args:
+        events: The run's ``events.jsonl``; where there is none, nothing is missing.
+    """
+    return not events.exists() or _record(events).get("sent_bytes") == events.stat().st_size
 
 
 @contextmanager
@@ -251,10 +265,26 @@ def _measurements(line: bytes) -> Iterator[Measurement]:
 
 def _run_key(events: Path) -> str:
     """Return the random name that ties a run folder to its MLflow run, on whichever server."""
-    record = events.with_name("tracking.json")
     try:
-        return tag_value(json.loads(record.read_text())["run_key"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return tag_value(str(_record(events)["run_key"]))
+    except (ValueError, KeyError):
         key = uuid.uuid4().hex
-        files.write_json(record, {"run_key": key})
+        files.write_json(_path_of_record(events), {"run_key": key})
         return key
+
+
+def _note_sent(events: Path, num_bytes: int) -> None:
+    files.write_json(_path_of_record(events), {**_record(events), "sent_bytes": num_bytes})
+
+
+def _record(events: Path) -> dict[str, object]:
+    """Return what is noted beside a run about its sending; nothing where that cannot be read."""
+    try:
+        content = json.loads(_path_of_record(events).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _path_of_record(events: Path) -> Path:
+    return events.with_name("tracking.json")

@@ -76,6 +76,9 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
     Returns:
         The path of the new file.
+
+    Raises:
+        OSError: The file system does not take it.
     """
     target = folder / f"step-{checkpoint.step:09d}.pt"
     content = {
@@ -86,7 +89,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         "origin": json.dumps(asdict(checkpoint.origin), sort_keys=True),
     }
     with files.atomic_path(target) as path:
-        torch.save(content, path)
+        _write(content, path)
         # The checksum goes first: a file that is there always has one.
         files.write_bytes(target.with_suffix(".sha256"), _sha256(path).encode())
     _keep_two(folder, newest=checkpoint.step)
@@ -112,9 +115,20 @@ def load_latest(folder: Path, *, device: torch.device) -> Checkpoint | None:
             return load(found[step], device=device)
     if found:
         raise CorruptionError(
-            f"At least one of {len(found)} checkpoints must match its checksum; none does."
+            f"At least one of {len(found)} checkpoints must match its checksum; none does. Bring "
+            "them back from a copy, or remove the folder of the run to start anew."
         )
     return None
+
+
+def newest_step(folder: Path) -> int:
+    """Return the steps taken by the newest checkpoint, whole or not; 0 where there is none.
+
+    Example:
+        >>> newest_step(Path("no/such/folder"))
+        0
+    """
+    return max(_steps(folder), default=0)
 
 
 def load(path: Path, *, device: torch.device) -> Checkpoint:
@@ -213,6 +227,25 @@ def _keep_two(folder: Path, *, newest: int) -> None:
 def _is_whole(path: Path) -> bool:
     checksum = path.with_suffix(".sha256")
     return checksum.exists() and checksum.read_text().strip() == _sha256(path)
+
+
+def _write(content: Mapping[str, object], path: Path) -> None:
+    """Write with `torch.save`, which hides what the system says behind a `RuntimeError`.
+
+    Raises:
+        OSError: The file system does not take it.
+        RuntimeError: Something else is wrong.
+    """
+    with path.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            before: BaseException | None = error
+            while before is not None and not isinstance(before, OSError):
+                before = before.__context__
+            if before is None:
+                raise
+            raise before from None
 
 
 def _sha256(path: Path) -> str:

@@ -13,6 +13,7 @@ from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildLimits
 from medcl.runtime.tools import ToolLimits
 from medcl.stages.segment_classes import ClassWords
+from medcl.stages.summary import StageSummary
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -52,6 +53,18 @@ def test_without_json_people_read_figures_files_and_the_next_command(
     assert "Written:\n  store  runs/store\n" in done.out
     assert done.out.endswith("Next: medcl store show runs/store\n")
     assert "Working: 2/2 series" in done.err
+
+
+def test_a_stage_that_was_asked_to_stop_is_told_and_is_not_done(
+    stage, medcl_command, settings_file
+):
+    stage("pretrain").answer = StageSummary(
+        stage="pretrain", figures={"steps": 7}, notes=["Stopped after step 7."], is_stopped=True
+    )
+    done = medcl_command("pretrain", settings_file("pretrain"), "--json")
+    assert done.status == 130
+    assert json.loads(done.out)["steps"] == 7
+    assert "Stopped after step 7." in done.err
 
 
 def test_ingest_passes_on_every_option(stage, medcl_command):

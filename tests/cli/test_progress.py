@@ -31,6 +31,21 @@ def test_lines_come_at_the_start_now_and_then_and_at_the_end():
     assert len(lines) == 6
 
 
+def test_work_that_was_done_before_a_stop_does_not_count_as_speed():
+    clock, stream = Clock(), io.StringIO()
+    with Lines(stream, every_s=0.5, clock=clock).task(
+        "Training", total=1000, unit="steps", done=900
+    ) as advance:
+        clock.now += 10
+        advance(20)
+        clock.now += 10
+        advance(80)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "Training: 900/1000 steps"
+    assert lines[1] == "Training: 920/1000 steps, 2 steps/s, 40 s left"
+    assert lines[-1].startswith("Training: 1000/1000 steps, 5 steps/s")
+
+
 def test_work_of_unknown_size_shows_no_time_left():
     clock, stream = Clock(), io.StringIO()
     with Lines(stream, every_s=1.0, clock=clock).task("Looking", unit="files") as advance:

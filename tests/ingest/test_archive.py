@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from medcl.errors import InputError, RequestError
+from medcl.ingest.discovery import discover
 from medcl.ingest.identity import Keyring
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Accepted, Outcome, Refused
@@ -144,6 +145,29 @@ def test_a_folder_without_permission_is_one_refusal(
 def test_overlapping_sources_find_a_file_once(archive: Path, keyring: Keyring) -> None:
     alone = survey([archive], keyring).num_files
     assert survey([archive, archive / "shared"], keyring).num_files == alone
+
+
+def test_sources_of_one_name_are_refused_where_their_files_could_not_be_told_apart(
+    write: Write, keyring: Keyring, tmp_path: Path
+) -> None:
+    (job,) = survey([write("a", 1)[0].parent], keyring).jobs
+    (result,) = read_job(job)
+    assert isinstance(result, Accepted)
+    sources = [tmp_path / site / "images" for site in ("a", "b")]
+    for source in sources:
+        source.mkdir(parents=True)
+        write_nifti(result.volume, source / "scan1.nii")
+    with pytest.raises(InputError, match="2 share both"):
+        survey(sources, keyring)
+    assert len(survey([tmp_path / "a", tmp_path / "b"], keyring).jobs) == 2
+
+
+def test_a_store_that_lies_in_a_source_is_no_part_of_the_archive(tmp_path: Path) -> None:
+    for folder in ("scans", "store/volumes", "store2"):
+        (tmp_path / "a" / folder).mkdir(parents=True)
+        (tmp_path / "a" / folder / "file").write_text("")
+    found = discover([tmp_path / "a"], besides=tmp_path / "a" / "store")
+    assert {one.relative for one in found} == {"a/scans/file", "a/store2/file"}
 
 
 def test_nothing_to_ingest_is_a_sentence(tmp_path: Path, keyring: Keyring) -> None:

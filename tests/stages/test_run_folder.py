@@ -33,6 +33,12 @@ def test_a_record_that_is_no_json_is_a_sentence(tmp_path):
         RunFolder.open(tmp_path / "a", stage="pretrain", inputs={})
 
 
+def test_a_file_in_the_place_of_the_runs_is_a_sentence(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(InputError, match="must be a folder"):
+        RunFolder.open(tmp_path / "runs" / "a", stage="pretrain", inputs={})
+
+
 def test_what_was_asked_stands_in_the_folder(tmp_path):
     RunFolder.open(tmp_path / "a", stage="study", inputs={"seed": 3})
     record = json.loads((tmp_path / "a" / "run.json").read_text())

@@ -34,6 +34,23 @@ def test_a_second_ingest_does_nothing(site, last_line):
     assert Store.open(site.store).digest == before
 
 
+def test_a_misspelt_source_leaves_no_store_behind(site, tmp_path, capsys):
+    words = ("--store", str(tmp_path / "store"), "--key-file", site.key)
+    assert medcl("ingest", str(tmp_path / "archiev"), *words) == 2
+    assert "Source 1 of 1 does not exist" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_page_or_a_store_in_the_place_of_something_else_is_a_sentence(site, tmp_path, capsys):
+    (tmp_path / "page").mkdir()
+    assert medcl("store", "show", str(site.store), "--html", str(tmp_path / "page")) == 2
+    assert "must be a file" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    words = ("--store", str(tmp_path / "file"), "--key-file", site.key)
+    assert medcl("ingest", str(site.hospital.archive), *words) == 2
+    assert "must be a folder" in capsys.readouterr().err
+
+
 def test_another_secret_is_refused_before_patients_are_split_in_two(site, tmp_path, capsys):
     other = str(tmp_path / "other.key")
     assert medcl("keys", "new", other) == 0
@@ -142,7 +159,14 @@ def test_views_too_small_for_the_encoder_are_refused_before_a_step_is_taken(site
     settings = site.settings("tiny", PRETRAIN)
     assert medcl("pretrain", settings, "policy.grid.size_voxels=[32, 24, 4]") == 2
     assert "policy.grid.size_voxels must suit the encoder" in capsys.readouterr().err
-    assert not (site.runs / "tiny" / "encoder").exists()
+    assert not (site.runs / "tiny").exists()
+
+
+def test_a_batch_that_the_patients_do_not_fill_does_not_take_the_name_of_the_run(site, capsys):
+    settings = site.settings("crowded", PRETRAIN)
+    assert medcl("pretrain", settings, "training.batch_size=900") == 2
+    assert "900 different patients" in capsys.readouterr().err
+    assert not (site.runs / "crowded").exists()
 
 
 def test_an_encoder_that_has_collapsed_says_so_wherever_it_goes(site, capsys, monkeypatch):
@@ -187,11 +211,13 @@ def test_a_study_that_cannot_be_run_ends_in_a_sentence(site, capsys, override, w
 
 def test_a_label_for_a_patient_the_store_does_not_know_is_refused(site, tmp_path, capsys):
     table = tmp_path / "labels.csv"
-    table.write_text("patient_id,label\nNOBODY-AT-ALL,1\n")
+    known = site.hospital.labels_csv.read_text().splitlines()
+    table.write_text("\n".join([*known[:3], ",NOBODY-AT-ALL,1", *known[3:]]) + "\n")
     words = ("--store", str(site.store), "--name", "other", "--key-file", site.key)
     assert medcl("labels", "add", str(table), *words) == 2
     said = capsys.readouterr().err
-    assert "1 of 1 lines" in said
+    assert f"1 of {len(known)} lines" in said
+    assert "line 4" in said
     assert "NOBODY" not in said
 
 
@@ -259,7 +285,13 @@ def test_verify_finds_a_flipped_byte(site, tmp_path, capsys):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert medcl("store", "verify", str(copy)) == 3
-    assert "Ingest their sources again" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Remove their files" in said
+    # What is advised helps: ingest leaves alone what is there, and writes what is missing.
+    path.unlink()
+    words = ("--store", str(copy), "--key-file", site.key)
+    assert medcl("ingest", str(site.hospital.archive), *words) == 0
+    assert medcl("store", "verify", str(copy)) == 0
 
 
 def test_views_that_keep_off_lesions_ask_for_a_set_of_maps_before_anything_is_written(site, capsys):

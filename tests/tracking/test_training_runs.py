@@ -8,7 +8,13 @@ import pytest
 
 from medcl.errors import InputError
 from medcl.tracking.tracker import Tracker
-from medcl.tracking.training_runs import TrackingSync, TrainingRun, log_training_run, sync_events
+from medcl.tracking.training_runs import (
+    TrackingSync,
+    TrainingRun,
+    has_all,
+    log_training_run,
+    sync_events,
+)
 from medcl.training.events import EventLog
 
 RUN = TrainingRun(name="run", params={"encoder": {"width": 8}, "steps": 20})
@@ -124,7 +130,11 @@ def test_a_dead_server_costs_training_nothing_and_a_later_replay_is_complete(
     start = time.perf_counter()
     assert not sync.stop(5.0)
     assert time.perf_counter() - start < 7
+    assert not has_all(events)
     assert sync_events(events, tracker=tracker, run=run) == 200
+    assert has_all(events)
+    write(events, range(500, 501))
+    assert not has_all(events)
     assert steps(tracker, "late") == list(range(1, 101))
 
 

@@ -1,6 +1,8 @@
 import os
+import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -86,8 +88,8 @@ def test_saving_after_a_fallback_drops_the_damaged_one_and_keeps_the_good_one(tm
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     checkpoints.save(tmp_path, make(1))
 
-    def full(_content, path):
-        path.write_bytes(b"half")
+    def full(_content, file):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints.torch, "save", full)
@@ -97,6 +99,27 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
         "step-000000001.pt",
         "step-000000001.sha256",
     ]
+
+
+@contextmanager
+def files_no_longer_than(num_bytes):
+    """What the system does where a disk is full, without a mock of `torch.save`."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("num_bytes", [100, 20_000, 400_000])
+def test_a_disk_that_takes_no_more_is_an_error_of_the_system_not_of_torch(tmp_path, num_bytes):
+    checkpoint = replace(make(1), model={"weight": torch.zeros(100_000), "bias": torch.zeros(9)})
+    with files_no_longer_than(num_bytes), pytest.raises(OSError, match="File too large"):
+        checkpoints.save(tmp_path, checkpoint)
+    assert list(tmp_path.iterdir()) == []
+    checkpoints.save(tmp_path, checkpoint)
+    assert checkpoints.load_latest(tmp_path, device=CPU).step == 1
 
 
 class Harmful:
