@@ -14,15 +14,12 @@ from typing import Any
 
 import torch
 
-_OPTIONS: dict[str, dict[str, str | int | bool | Callable[..., Any]]] = {
-    "cuda": {
-        # Coordinates are used many times; to compute them anew costs less than to keep them.
-        "realize_reads_threshold": 10_000,
-        "realize_opcount_threshold": 10_000,
-    },
-    # A CPU's kernels take no coordinates, and a hash that is written out for each of its uses
-    # takes a minute or two to compile.
-    "cpu": {},
+from medcl.augment import elementary
+
+_ONE_KERNEL: dict[str, str | int | bool | Callable[..., Any]] = {
+    # Coordinates are used many times; to compute them anew costs less than to keep them.
+    "realize_reads_threshold": 10_000,
+    "realize_opcount_threshold": 10_000,
 }
 
 _MOST_KERNELS = 64
@@ -57,6 +54,15 @@ def cpp_compiler() -> str | None:
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
+def options_for(device_type: str) -> dict[str, str | int | bool | Callable[..., Any]]:
+    """Return what torch's compiler is told.
+
+    Everything in one kernel on a GPU, if a hash is an instruction there: else the compiler writes
+    it out for each of its uses, which takes many minutes. A CPU's kernels take no coordinates.
+    """
+    return _ONE_KERNEL if device_type == "cuda" and elementary.teach_compiler() else {}
+
+
 class Compiled:
     """A function that is compiled when it is first called, and runs as it is where that fails.
 
@@ -78,7 +84,8 @@ class Compiled:
         if (missing := missing_compiler(device_type)) is not None:
             _log_once(f"Views are made without compiling: {missing}. Results are the same.")
         else:
-            self._run = torch.compile(function, fullgraph=True, options=_OPTIONS[device_type])
+            options = options_for(device_type)
+            self._run = torch.compile(function, fullgraph=True, options=options)
 
     def __call__(self, *tensors: Any) -> Any:  # noqa: ANN401 - whatever the function takes
         """Return what the function returns."""

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 
+from medcl.augment.elementary import limit_
 from medcl.shapes import Views
 
 HEADROOM = 1.5
@@ -46,7 +47,7 @@ class FixedWindow:
     def finish(self, views: Views) -> Views:
         """Return views clipped to the window and mapped to ``[-1, 1]``."""
         scaled = (views - self.low).mul_(2.0 / (self.high - self.low)).sub_(1.0)
-        return scaled.clamp_(-1.0, 1.0)
+        return limit_(scaled, -1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,11 @@ class PercentileWindow:
     def begin(self, views: Views, low: torch.Tensor, high: torch.Tensor) -> Views:
         """Return views in fractions of each volume's range, clipped to ``[0, HEADROOM]``."""
         low, high = (end.reshape(-1, 1, 1, 1, 1) for end in (low, high))
-        return (views - low).div_((high - low).clamp_min(1e-6)).clamp_(0.0, HEADROOM)
+        return limit_((views - low).mul_(1.0 / (high - low).clamp_min(1e-6)), 0.0, HEADROOM)
 
     def finish(self, views: Views) -> Views:
         """Return views with 0 → -1 and 1 → +1, clipped to ``[-1, 2 * HEADROOM - 1]``."""
-        return (views * 2.0).sub_(1.0).clamp_(-1.0, 2.0 * HEADROOM - 1.0)
+        return limit_((views * 2.0).sub_(1.0), -1.0, 2.0 * HEADROOM - 1.0)
 
 
 Normalisation = FixedWindow | PercentileWindow

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int32
 
+from medcl.augment.elementary import has_instructions, in_instructions, log2_
+
 Words = Int32[torch.Tensor, "B 2"]
 
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - (1 << 32)
@@ -28,18 +30,31 @@ _QUANTILE = (
 
 A minimax fit for p from 2⁻³³ to 1/2: quantiles are exact to 2e-4 standard deviations.
 """
+_LOG_2 = math.log(2.0)
 _SIGN = -(1 << 31)
 
 
 def seed_words(seeds: Sequence[int]) -> Words:
-    """Return 63-bit seeds as pairs of 32-bit words, low and high, as a device can take them.
+    """Return 63-bit seeds as pairs of 32-bit words, as a device can take them.
+
+    Seeds are hashed, so that both words of neighbouring ones have nothing in common.
+
+    References:
+        The hash is the last part of ``splitmix64`` of S. Vigna (public domain).
 
     Example:
-        >>> seed_words([5, (7 << 32) + 1]).tolist()
-        [[5, 0], [1, 7]]
+        >>> [f"{word % (1 << 32):08x}" for word in seed_words([1])[0].tolist()]
+        ['89025cc1', '910a2dec']
     """
-    pairs = [(_signed(seed), _signed(seed >> 32)) for seed in seeds]
+    pairs = [(_signed(word), _signed(word >> 32)) for word in map(_mixed, seeds)]
     return torch.tensor(pairs, dtype=torch.int32).reshape(-1, 2)
+
+
+def _mixed(seed: int) -> int:
+    value = (seed + 0x9E3779B97F4A7C15) % (1 << 64)
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % (1 << 64)
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % (1 << 64)
+    return value ^ (value >> 31)
 
 
 def normal(
@@ -47,13 +62,14 @@ def normal(
 ) -> Float[torch.Tensor, "B ..."]:
     """Return standard normal numbers addressed by seed, stream and position.
 
-    A counter is hashed to 32 bits, a side and a probability, and a polynomial gives the quantile
-    of that probability. No generator carries a state, so neither the batch nor the device changes
-    what a view gets.
+    Each row along the last axis has two words of its own, hashed from the seed; place by place they
+    are hashed again, to 32 bits: a side and a probability, of which a polynomial gives the
+    quantile. No generator carries a state, so neither the batch nor the device changes what a view
+    gets.
 
     Args:
         seeds: One 63-bit seed per row, as numbers or as `seed_words`.
-        shape: Shape of each row.
+        shape: Shape of the field of each seed, of one axis or more.
         stream: Number of an independent field of the same seed, 0 or more.
         device: Where to compute.
 
@@ -70,23 +86,32 @@ def normal(
         >>> bool((both[1] == alone[0]).all())
         True
     """
-    size = math.prod(shape)
+    *outer, length = shape
     words = (seed_words(seeds) if isinstance(seeds, tuple) else seeds).to(device)
     # Plain torch goes through memory at every step; a part of a field stays in a CPU's cache.
     is_whole = torch.compiler.is_compiling() or device.type != "cpu"
-    step = max(size, 1) if is_whole else _CHUNK
-    places = torch.arange(size, dtype=torch.int32, device=device)
-    parts = [_quantiles(_hashed(some, words, 2 * stream + 1)) for some in torch.split(places, step)]
+    rows = torch.arange(math.prod(outer), dtype=torch.int32, device=device)
+    step = max(len(rows) if is_whole else _CHUNK // max(length, 1), 1)
+    places = torch.arange(length, dtype=torch.int32, device=device) * _signed(_GOLDEN)
+    parts = [_quantiles(_bits(some, places, words, stream)) for some in torch.split(rows, step)]
     return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)).reshape(len(words), *shape)
+
+
+def _bits(rows: torch.Tensor, places: torch.Tensor, words: Words, stream: int) -> torch.Tensor:
+    """Return 32 bits of each place of each row, shape ``(B, rows, places)``."""
+    # `uniform` has the even streams.
+    low, high = _stream_words(words, 2 * stream + 1)
+    first, second = _mix(rows ^ low, high), _mix(rows ^ high, low)
+    return _mix(places ^ first[:, :, None], second[:, :, None])
 
 
 def _quantiles(bits: torch.Tensor) -> torch.Tensor:
     """Return the normal number of each 32 bits: the highest says the side, the others how far."""
-    tail = bits.bitwise_and(0x7FFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-32)
-    depth = (1.0 - tail).mul_(tail).log_().add_(_CENTRE)
+    tail = bits.bitwise_and(0x7FFFFFFF).to(torch.float32).mul_(2.0**-32).add_(2.0**-33)
+    # One pass over memory; a product and a sum are two.
+    depth = log2_(torch.addcmul(tail, tail, tail, value=-1.0)).mul_(_LOG_2).add_(_CENTRE)
     total = torch.full_like(depth, _QUANTILE[-1])
     for factor in reversed(_QUANTILE[:-1]):
-        # One pass over memory; a product and a sum are two.
         total = torch.addcmul(depth.new_full((), factor), total, depth)
     total = total.mul_(tail.mul_(-2.0).add_(1.0))
     return (total.view(torch.int32) ^ bits.bitwise_and(_SIGN)).view(torch.float32)
@@ -112,29 +137,41 @@ def uniform(
         True
     """
     words = (seed_words(seeds) if isinstance(seeds, tuple) else seeds).to(device)
-    return _uniform(torch.arange(size, dtype=torch.int32, device=device), words, 2 * stream)
+    low, high = _stream_words(words, 2 * stream)
+    bits = _mix(_mix(torch.arange(size, dtype=torch.int32, device=device) ^ low).add_(high))
+    return bits.bitwise_and_(0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24)
 
 
-def _uniform(counter: torch.Tensor, words: Words, stream: int) -> torch.Tensor:
-    """Return numbers strictly between 0 and 1, one row per seed."""
-    mixed = _hashed(counter, words, stream)
-    return mixed.bitwise_and_(0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24)
-
-
-def _hashed(counter: torch.Tensor, words: Words, stream: int) -> torch.Tensor:
-    """Return 32 bits of each counter, one row per seed."""
+def _stream_words(words: Words, stream: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return two columns of words that are no other stream's."""
     first = words[:, :1] + _signed(stream * _GOLDEN)
-    second = words[:, 1:] ^ _signed((stream + 1) * _GOLDEN)
-    return _mix(_mix(counter ^ first).add_(second))
+    return first, words[:, 1:] ^ _signed((stream + 1) * _GOLDEN)
 
 
-def _mix(value: torch.Tensor) -> torch.Tensor:
+def _mix(value: torch.Tensor, more: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the hash of 32 bits, and of 32 more that come in half-way."""
+    if has_instructions(value):
+        # The same. A compiler that writes out a value for each of its uses does so 2⁹ times here.
+        return in_instructions(
+            _mix_lines(has_more=more is not None), value, *([] if more is None else [more])
+        )
     # In place, since every new array pushes another one out of the cache.
     value = value ^ (value >> 16).bitwise_and_(0xFFFF)
     value.mul_(_FIRST)
+    if more is not None:
+        value.add_(more)
     value.bitwise_xor_((value >> 15).bitwise_and_(0x1FFFF))
     value.mul_(_SECOND)
     return value.bitwise_xor_((value >> 16).bitwise_and_(0xFFFF))
+
+
+def _mix_lines(*, has_more: bool) -> str:
+    first = f"mad.lo.u32 v, v, {_FIRST:#x}U, $2;" if has_more else f"mul.lo.u32 v, v, {_FIRST:#x}U;"
+    return (
+        "{ .reg .b32 t, v; shr.u32 t, $1, 16; xor.b32 v, $1, t; "
+        f"{first} shr.u32 t, v, 15; xor.b32 v, v, t; "
+        f"mul.lo.u32 v, v, {_SECOND & 0xFFFFFFFF:#x}U; shr.u32 t, v, 16; xor.b32 $0, v, t; }}"
+    )
 
 
 def _signed(value: int) -> int:

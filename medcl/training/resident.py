@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Shaped
 
+from medcl.augment.rendering.strip import room_voxels
 from medcl.geometry.boxes import Box
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
@@ -25,7 +26,8 @@ class Resident:
     """Every volume of a cohort, one after the other, on the device.
 
     Attributes:
-        voxels: int16 where every one of them is stored so, float32 otherwise.
+        voxels: int16 where every one of them is stored so, float32 otherwise; after the last, as
+            many zeros as a kernel reads without giving them weight.
         valid: True where voxels were measured; ``None`` if all were.
         starts: By key, the first voxel of each volume.
     """
@@ -70,8 +72,10 @@ def resident(
             )
         return None
     dtype = torch.int16 if is_whole else torch.float32
-    voxels = torch.empty(sum(sizes), dtype=dtype, device=device)
-    valid = torch.ones(sum(sizes), dtype=torch.bool, device=device) if has_masks else None
+    length = sum(sizes) + max(room_voxels(row.shape) for row in rows)
+    voxels = torch.empty(length, dtype=dtype, device=device)
+    voxels[sum(sizes) :] = 0
+    valid = torch.ones(length, dtype=torch.bool, device=device) if has_masks else None
     starts = np.cumsum([0, *sizes])[:-1].tolist()
 
     def fill(row: VolumeRow, start: int) -> None:

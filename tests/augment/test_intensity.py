@@ -169,11 +169,30 @@ def test_bits_become_the_normal_quantile_of_their_probability_on_both_sides():
     assert np.array_equal(above, -below)
 
 
-def test_neighbouring_seeds_give_unrelated_fields():
+@pytest.mark.parametrize("shape", [(4096,), (64, 64), (4096, 1)])
+def test_neighbouring_seeds_give_unrelated_fields(shape):
     seeds = tuple(range(1000, 1040)) + tuple((1 << 40) + step for step in range(40))
-    field = normal(seeds, (4096,), stream=0, device=torch.device("cpu")).numpy()
+    field = normal(seeds, shape, stream=0, device=torch.device("cpu")).numpy().reshape(80, -1)
     correlation = np.corrcoef(field) - np.eye(len(seeds))
     assert np.abs(correlation).max() < 0.09
+    # Nor are they one another's numbers in another order.
+    largest = np.sort(field, axis=1)[:, -5:]
+    assert len(np.unique(largest)) == largest.size
+
+
+def test_no_row_of_a_random_field_is_another_one():
+    field = normal(tuple(range(8)), (96, 96, 4), stream=0, device=torch.device("cpu"))
+    rows = np.sort(field.reshape(-1, 4).numpy(), axis=1)
+    assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+def test_pairs_of_neighbours_in_a_random_field_are_spread_evenly():
+    field = normal(tuple(range(8)), (48, 48, 48), stream=0, device=torch.device("cpu")).double()
+    cell = (torch.special.ndtr(field) * 64).long().clamp_max(63)
+    for axis in (1, 2, 3):
+        near = cell.narrow(axis, 0, 47), cell.narrow(axis, 1, 47)
+        counts = torch.bincount((near[0] * 64 + near[1]).flatten(), minlength=4096)
+        assert stats.chisquare(counts.numpy()).pvalue > 1e-4
 
 
 def test_blur_is_the_gaussian_of_scipy_in_mm():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from medcl.augment.interpolation.trilinear import trilinear
+from medcl.augment.interpolation.trilinear import _picked, trilinear
 from medcl.augment.rendering.lattice import Lattice
-from medcl.augment.rendering.sampling import sample, samplings
+from medcl.augment.rendering.sampling import _prefiltered, sample, samplings
 from medcl.augment.rendering.strip import Strip
 from medcl.augment.rendering.strip_building import strip_of
 
@@ -121,3 +121,42 @@ def test_a_box_of_another_shape_is_refused():
             [None],
             device=torch.device("cpu"),
         )
+
+
+def furthest_read(monkeypatch, given):
+    """Sample, and return the last voxel and the last validity that a kernel asks for."""
+    asked = {}
+
+    def spied(flat, index, beyond):
+        name = "valid" if flat.dtype == torch.bool else "voxels"
+        asked[name] = max(asked.get(name, 0), int(index.max()) + beyond)
+        return _picked(flat, index, beyond)
+
+    monkeypatch.setattr("medcl.augment.interpolation.trilinear._picked", spied)
+    trilinear(*given, view_shape=(5, 4, 3), channels=2)
+    return asked
+
+
+# They reach beyond their sources, so that the last voxel of every box is asked for.
+FINE = Lattice(np.eye(4), (5, 4, 3), (4, 3, 2))
+COARSE = Lattice(np.diag([2.0, 2.0, 2.0, 1.0]), (5, 4, 3), (8, 6, 4))
+
+
+@pytest.mark.parametrize("lattices", [[FINE], [COARSE], [FINE, FINE], [FINE, COARSE]])
+def test_a_roomy_strip_has_every_voxel_that_a_kernel_reads_and_not_one_more(monkeypatch, lattices):
+    known = [RNG.random(each.box().shape) > 0.05 for each in lattices]
+    strip = strip_of(lattices, boxes_of(lattices), known)
+    roomy = _prefiltered(strip).roomy()
+    asked = furthest_read(monkeypatch, samplings(strip, device=torch.device("cpu")))
+    assert len(roomy.voxels) == asked["voxels"] + 1
+    assert len(roomy.valid) == asked["valid"] + 1
+
+
+def test_joined_strips_are_roomy_already():
+    known = [None, RNG.random(LATTICES[1].box().shape) > 0.05, None]
+    strip = strip_of(LATTICES, boxes_of(LATTICES), known)
+    assert len(strip.roomy().voxels) > len(strip.voxels)
+    joined = Strip.joined([strip.row(2), strip.row(0), strip.row(1)], pin=False)
+    roomy = joined.roomy()
+    assert roomy.voxels is joined.voxels
+    assert roomy.valid is joined.valid

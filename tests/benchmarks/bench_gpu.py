@@ -207,7 +207,7 @@ class Bench:
 
     def kernel_tuned(self) -> Result:
         """Time `kernel` with its block sizes tried out by torch's compiler instead of presumed."""
-        options = compiling._OPTIONS[self.device.type]
+        options = compiling.options_for(self.device.type)
         tuning = {"coordinate_descent_tuning": True} if self.device.type == "cuda" else {}
         rendering._kernel.cache_clear()
         try:

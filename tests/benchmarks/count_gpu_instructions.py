@@ -14,6 +14,7 @@ import argparse
 import importlib.util
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,17 @@ LANES = 128  # of a program; torch's compiler gives it 1024 voxels
 BLOCK = 1024
 ALU = {"FMNMX", "FSEL", "FSETP", "ISETP", "LEA", "LOP3", "P2R", "PLOP3", "PRMT", "SEL", "SHF"}
 ALU |= {"IADD3", "VIADD", "VIADDMNMX", "VIMNMX"}  # issued at half the rate of the others
+
+MEANING = {  # of an instruction in PTX, as Triton says it
+    "shr.u32": "({0} >> {1}) & (0xFFFFFFFF >> {1})",
+    "xor.b32": "{0} ^ {1}",
+    "mul.lo.u32": "{0} * {1}",
+    "mad.lo.u32": "{0} * {1} + {2}",
+    "max.NaN.f32": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
+    "min.NaN.f32": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
+    "lg2.approx.ftz.f32": "tl.log2({0})",
+    "ex2.approx.ftz.f32": "tl.exp2({0})",
+}
 
 
 def loaded(path: Path, name: str) -> ModuleType:
@@ -51,7 +63,7 @@ def written(policy: Any, bench: ModuleType) -> tuple[str, Any, Any]:
     from triton.backends.compiler import GPUTarget
     from triton.runtime import driver
 
-    from medcl.augment import views
+    from medcl.augment import elementary, views
     from medcl.augment.rendering.rendering import Look, Pass, _groups
     from medcl.augment.rendering.sampling import samplings
 
@@ -61,7 +73,7 @@ def written(policy: Any, bench: ModuleType) -> tuple[str, Any, Any]:
     assert not others, "The policy must be one kernel."
     one = Pass(look, first, is_last=True)
     numbers = views.numbers_of(drawn)
-    given = (samplings(strip, device=torch.device("cpu")), numbers.table, numbers.words)
+    given = (samplings(strip.roomy(), device=torch.device("cpu")), numbers.table, numbers.words)
     target = SimpleNamespace(
         get_current_target=lambda: GPUTarget("cuda", 90, 32),
         get_active_torch_device=lambda: torch.device("cpu"),
@@ -76,20 +88,50 @@ def written(policy: Any, bench: ModuleType) -> tuple[str, Any, Any]:
         code.append(wrapper.value)
         raise Generated
 
-    from medcl.augment.compiling import _OPTIONS
+    from medcl.augment.compiling import options_for
 
     torch._dynamo.reset()
     for tensor in (*given[0], *given[1:]):
         if tensor is not None:
             torch._dynamo.maybe_mark_dynamic(tensor, 0)
-    options = {**_OPTIONS["cuda"], "cpu_backend": "triton", "fx_graph_cache": False}
-    with mock.patch.object(GraphLowering, "codegen", stopped):
+    options = {**options_for("cuda"), "cpu_backend": "triton", "fx_graph_cache": False}
+    as_if_cuda = mock.patch.object(elementary, "_DEVICE", "cpu")
+    with mock.patch.object(GraphLowering, "codegen", stopped), as_if_cuda:
         try:
             torch.compile(one.open, fullgraph=True, options=options)(*given)
         except Exception:
             if not code:
                 raise
     return code[0], one, given
+
+
+def as_triton(line: str) -> list[str]:
+    """Return a line that hands instructions to the processor as lines that spell them out."""
+    call = r"\s*(\w+) = tl\.inline_asm_elementwise\('(.*?)', '.*?', \[(.*?)\], dtype=.*\)"
+    found = re.fullmatch(call, line)
+    if found is None:
+        return [line]
+    target, text, given = found.groups()
+    names = {f"${n}": name for n, name in enumerate([target, *given.split(", ")])}
+    lines = []
+    for step in text.strip("{ }").split(";"):
+        verb, *rest = step.replace(",", " ").split() or [".reg"]
+        if verb == ".reg":
+            continue
+        into, *values = (operand(each, names, target) for each in rest)
+        lines.append(f"    {into} = {MEANING[verb].format(*values)}")
+    return lines
+
+
+def operand(text: str, names: dict[str, str], target: str) -> str:
+    if text in names:
+        return names[text]
+    if text.startswith("0f"):
+        return f"float('{struct.unpack('>f', bytes.fromhex(text[2:]))[0]}')"
+    if text[0].isdigit():
+        value = int(text.rstrip("U"), 0)
+        return str(value - (1 << 32) if value >> 31 else value)
+    return f"{target}_{text}"
 
 
 def function_of(code: str, folder: Path, *, plain: bool) -> tuple[Any, dict[str, str]]:
@@ -102,6 +144,7 @@ def function_of(code: str, folder: Path, *, plain: bool) -> tuple[Any, dict[str,
     head = "import triton\nimport triton.language as tl\n"
     if plain:
         body = re.sub(r"\b(libdevice|tl_math|triton_helpers)\.", "tl.", body)
+        body = "\n".join(line for one in body.splitlines() for line in as_triton(one))
     else:
         head += "from torch._inductor.runtime import triton_helpers\n"
         head += "from torch._inductor.runtime.triton_helpers import libdevice, math as tl_math\n"
@@ -148,11 +191,11 @@ def interpreted(code: str, one: Any, given: Any, folder: Path) -> dict[str, floa
     """Return how far the interpreted kernel departs from plain torch."""
     import torch
 
-    (voxels, _, layout, matrix, ends, _), table, words = given
+    (voxels, _, layout, matrix, _), table, words = given
     want, mask = one.open(*given)
     made, made_mask = torch.full_like(want, torch.nan), torch.zeros_like(mask)
     function, types = function_of(code, folder, plain=True)
-    inputs = iter([matrix, ends, layout, voxels, *([words] if "in_ptr5" in types else []), table])
+    inputs = iter([matrix, layout, voxels, table, words])
     others = {"ks0": len(voxels), "xnumel": want.numel()}
     arguments = []
     for name in types:

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from medcl.augment import views
+from medcl.augment.rendering.lattice import Lattice
+from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip_building import strip_within
 from medcl.augment.transforms.cutout import Cutout
 from medcl.errors import CorruptionError, InputError, PolicyError
 from medcl.store.store import Store
@@ -15,6 +18,7 @@ from medcl.training.batches import BatchReader
 from medcl.training.portions import Reading
 from medcl.training.readers import Readers
 from medcl.training.regions import Regions
+from medcl.training.resident import resident
 from medcl.training.sampler import PatientSampler
 from tests.training.conftest import accept
 
@@ -230,3 +234,15 @@ def test_processes_send_no_voxels(store, policy):
     finally:
         readers.close()
         readers.release()
+
+
+def test_kept_volumes_need_no_copy_for_what_a_kernel_reads_beyond_them(store):
+    rows = store.rows()
+    kept = resident(store, rows, device=CPU, limit_gib=0.1, workers=1)
+    places = [(kept.starts[row.key], row.shape) for row in rows]
+    # Each view is a whole volume and more, so that the last voxel of the last one is sampled.
+    lattices = [Lattice(np.eye(4), (99, 99, 99), row.shape) for row in rows]
+    strips = [strip_within(lattices, places, channels=rows[0].num_channels)]
+    strip = Strip.inside(strips, kept.voxels, kept.valid, pin=False)
+    assert strip.roomy().voxels is kept.voxels
+    assert int(strip.where[:, 0].max()) + int(np.prod(rows[-1].shape)) < len(kept.voxels)

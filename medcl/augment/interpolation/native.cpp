@@ -101,29 +101,30 @@ void any_row(const T* __restrict voxels, const Box& box, const Places& places, i
     }
 }
 
-// Which places of a row lie within the source and half a voxel around it.
+// Which places of a row lie within the box and half a voxel around it. It ends only where its source
+// does, or where no voxel of the view comes.
 template <bool displaced>
-void seen_row(const Places& places, const float* limits, float half, int64_t size,
+void seen_row(const Places& places, const Box& box, float half, int64_t size,
               uint8_t* __restrict seen) {
     const Row<displaced> row(places);
-    const float low[3] = {limits[0] - half, limits[1] - half, limits[2] - half};
-    const float high[3] = {limits[3] + half, limits[4] + half, limits[5] + half};
+    const float last[3] = {float(box.last_x), float(box.last_y), float(box.last_z)};
+    const float low = -half, high[3] = {last[0] + half, last[1] + half, last[2] + half};
 #pragma GCC ivdep
     for (int32_t z = 0; z < static_cast<int32_t>(size); ++z) {
         const float x = row.at(0, z), y = row.at(1, z), w = row.at(2, z);
-        seen[z] = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]) & (w >= low[2]) &
+        seen[z] = (x >= low) & (x <= high[0]) & (y >= low) & (y <= high[1]) & (w >= low) &
                   (w <= high[2]);
     }
 }
 
 }  // namespace
 
-// Arrays are contiguous: layout (views, 8), matrices (views, 3, 4), ends (views, 2, 3), shifts
-// (views, 3, x, y, z) or null, values (views, channels, x, y, z), inside (views, 1, x, y, z);
+// Arrays are contiguous: layout (views, 8), matrices (views, 3, 4), shifts (views, 3, x, y, z) or
+// null, values (views, channels, x, y, z), inside (views, 1, x, y, z);
 // share is one more (views, x, y, z) where valid, the measured voxels as 0 and 1, is not null.
 extern "C" void medcl_trilinear(
     const float* voxels, const float* valid, const int64_t* layout, const float* matrices,
-    const float* ends, const float* shifts, float* values, float* share, uint8_t* inside,
+    const float* shifts, float* values, float* share, uint8_t* inside,
     int64_t views, int64_t channels, int64_t size_x, int64_t size_y, int64_t size_z, float half,
     int threads) {
     const int64_t plane = size_y * size_z, size = size_x * plane;
@@ -137,7 +138,6 @@ extern "C" void medcl_trilinear(
         const int64_t last[3] = {box.last_x, box.last_y, box.last_z};
         Places places{};
         places.matrix = matrices + 12 * view;
-        const float* limits = ends + 6 * view;
         if (shifts)
             for (int axis = 0; axis < 3; ++axis)
                 places.shifts[axis] = shifts + (3 * view + axis) * size + here;
@@ -157,9 +157,9 @@ extern "C" void medcl_trilinear(
         if (is_inner)
             std::memset(seen, 1, size_z);
         else if (shifts)
-            seen_row<true>(places, limits, half, size_z, seen);
+            seen_row<true>(places, box, half, size_z, seen);
         else
-            seen_row<false>(places, limits, half, size_z, seen);
+            seen_row<false>(places, box, half, size_z, seen);
         for (int64_t channel = 0; channel <= channels; ++channel) {
             const bool is_share = channel == channels;
             if (is_share && !valid) break;

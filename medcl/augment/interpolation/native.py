@@ -35,7 +35,6 @@ def trilinear_native(
     valid: Bool[torch.Tensor, "M"] | None,
     layout: torch.Tensor,
     matrix: Float[torch.Tensor, "B 3 4"],
-    ends: Float[torch.Tensor, "B 2 3"],
     shifts: Float[torch.Tensor, "B 3 X Y Z"] | None,
     *,
     view_shape: tuple[int, int, int],
@@ -60,7 +59,6 @@ def trilinear_native(
             (valid, torch.float32),
             (layout, torch.int64),
             (matrix, torch.float32),
-            (ends, torch.float32),
             (shifts, torch.float32),
         )
     ]

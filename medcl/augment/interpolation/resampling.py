@@ -10,9 +10,6 @@ from medcl.shapes import Views
 
 Matrices = Float[torch.Tensor, "B 3 4"]
 
-_ANYWHERE = 1e9
-"""The edge voxel goes on for ever: no place lies outside."""
-
 
 def resampled(views: Views, matrices: Matrices, *, compiled: bool = False) -> Views:
     """Return views interpolated trilinearly at other places of theirs.
@@ -44,7 +41,6 @@ def resampled(views: Views, matrices: Matrices, *, compiled: bool = False) -> Vi
         None,
         torch.tensor(rows, dtype=torch.int32 if len(given) < 2**31 else torch.int64),
         matrices.float(),
-        torch.tensor([[[-_ANYWHERE] * 3, [_ANYWHERE] * 3]]).expand(count, 2, 3),
         None,
         view_shape=(x, y, z),
         channels=channels,

@@ -59,7 +59,6 @@ def trilinear_by_slabs(
     valid: Bool[torch.Tensor, "M"] | None,
     layout: torch.Tensor,
     matrix: Float[torch.Tensor, "B 3 4"],
-    ends: Float[torch.Tensor, "B 2 3"],
     shifts: Float[torch.Tensor, "B 3 X Y Z"] | None,
     *,
     view_shape: tuple[int, int, int],
@@ -76,11 +75,10 @@ def trilinear_by_slabs(
         start, valid_start, along_channels, along_x, along_y, *last = numbers
         box = _Box(start, valid_start, along_channels, (along_x, along_y, 1), tuple(last))
         grids = _grids(matrix[row], None if shifts is None else shifts[row], view_shape)
-        limits = [(low - HALF, high + HALF) for low, high in ends[row].T.tolist()]
         for begin in range(0, size_x, thick):
             slab = slice(begin, min(begin + thick, size_x))
             seen = inside[row, 0, slab]
-            near, parts = _located(grids, box, limits, slab, seen, layout.dtype)
+            near, parts = _located(grids, box, slab, seen, layout.dtype)
             for channel, made in enumerate(values[row, :, slab]):
                 first = box.start + channel * box.along_channels
                 _blend(flat, first, box.corners, near, parts, out=made)
@@ -108,19 +106,20 @@ def _grids(
 def _located(
     grids: Sequence[_Grid],
     box: _Box,
-    limits: Sequence[tuple[float, float]],
     slab: slice,
     seen: torch.Tensor,
     index_dtype: torch.dtype,
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Return the lowest of the eight voxels around each place of a slab, and the parts beyond it.
 
-    ``seen`` is made false where a place lies outside of the source.
+    ``seen`` is made false where a place lies outside of the box, which ends only where its source
+    does, or where no view voxel comes.
     """
     near, outside = torch.zeros((), dtype=index_dtype), None
     parts = []
-    for grid, step, last, (low, high) in zip(grids, box.steps, box.last, limits, strict=True):
+    for grid, step, last in zip(grids, box.steps, box.last, strict=True):
         places, lowest, highest = grid.within(slab)
+        low, high = -HALF, last + HALF
         if lowest < low or highest > high:
             # Comparisons are slow; what clamping changes lies outside.
             beyond = (places - places.clamp(low, high)).abs_()

@@ -105,7 +105,9 @@ class Pass:
         words: Words,
     ) -> Views:
         """Return values that were sampled before after the run."""
-        values = _filled(values, mask, FILL[self.look.modality])
+        if not self.is_last:
+            # Else nobody looks beyond one voxel before `close` fills the very same ones.
+            values = _filled(values, mask, FILL[self.look.modality])
         values = self.look.window.begin(values, table[:, 0], table[:, 1])
         return self.close(values, mask, table, words)
 

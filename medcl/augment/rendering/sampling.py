@@ -12,7 +12,7 @@ from medcl.augment.interpolation.native import has_native, trilinear_native
 from medcl.augment.interpolation.slabs import trilinear_by_slabs
 from medcl.augment.interpolation.trilinear import HALF, coordinates, trilinear
 from medcl.augment.rendering.lattice import Lattice
-from medcl.augment.rendering.strip import Strip
+from medcl.augment.rendering.strip import Strip, index_dtype
 from medcl.augment.rendering.strip_building import strip_of
 from medcl.augment.taps import RADII, smooth
 from medcl.augment.warp import Warp
@@ -22,7 +22,6 @@ from medcl.shapes import ViewMask, Views
 Samplings = tuple[
     torch.Tensor,
     torch.Tensor | None,
-    torch.Tensor,
     torch.Tensor,
     torch.Tensor,
     torch.Tensor | None,
@@ -87,11 +86,13 @@ def samplings(strip: Strip, *, device: torch.device) -> Samplings:
         device: Where to compute.
 
     Returns:
-        Voxels, validity, layout, matrices, ends and shifts.
+        Voxels, validity, layout, matrices and shifts.
     """
     strip = _prefiltered(strip.to(device))
+    if device.type != "cpu":
+        strip = strip.roomy()
     shifts = _shifts(strip.warps, strip.view_shape, device)
-    return strip.voxels, strip.valid, strip.layout, strip.matrix, strip.ends, shifts
+    return strip.voxels, strip.valid, strip.layout, strip.matrix, shifts
 
 
 def _prefiltered(strip: Strip) -> Strip:
@@ -123,17 +124,17 @@ def _prefiltered(strip: Strip) -> Strip:
         radii=(a, b, c),
     )
     values = blurred[:, :-1] / blurred[:, -1:].clamp_min(1e-6) * (weights > 0)
-    rows = torch.arange(len(shapes), dtype=torch.int64, device=device)
-    is_long = values.numel() >= 2**31
-    layout = strip.layout.to(torch.int64 if is_long else torch.int32, copy=True)
-    layout[:, 0] = rows * (strip.channels * x * y * z)
-    layout[:, 1] = rows * (x * y * z)
-    layout[:, 2], layout[:, 3], layout[:, 4] = x * y * z, y * z, z
+    where = strip.where.copy()
+    where[:, 0] = np.arange(len(shapes)) * (strip.channels * x * y * z)
+    where[:, 1] = np.arange(len(shapes)) * (x * y * z)
+    where[:, 2:5] = x * y * z, y * z, z
+    layout = torch.from_numpy(where).to(index_dtype(values.numel()))
     return replace(
         strip,
         voxels=values.reshape(-1),
         valid=None if strip.valid is None else (weights > 0).reshape(-1),
-        layout=layout,
+        where=where,
+        layout=layout.to(device, non_blocking=True),
     )
 
 

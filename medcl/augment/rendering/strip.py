@@ -27,7 +27,6 @@ class Strip:
         warps: What displaces the voxels of each view; ``None`` for a view without one.
         shapes: Of the boxes.
         matrix: View voxel → box voxel, float32.
-        ends: First and last voxel of each whole source, seen from its box, float32.
         sigmas: Widths of the blur against aliasing that each box needs, in its voxels; on the CPU.
         voxels: All boxes, int16 where every one of them is, float32 otherwise; channel by
             channel, x slowest.
@@ -42,7 +41,6 @@ class Strip:
     warps: tuple[Warp | None, ...]
     shapes: tuple[tuple[int, int, int], ...]
     matrix: Float[torch.Tensor, "B 3 4"]
-    ends: Float[torch.Tensor, "B 2 3"]
     sigmas: Float[torch.Tensor, "B 3"]
     voxels: Shaped[torch.Tensor, "N"]
     valid: Bool[torch.Tensor, "M"] | None
@@ -58,7 +56,7 @@ class Strip:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Return how another process gets it: tables by value, voxels in shared memory."""
-        tables = (self.matrix, self.ends, self.sigmas, self.layout)
+        tables = (self.matrix, self.sigmas, self.layout)
         return _received, (
             self.view_shape,
             self.warps,
@@ -82,13 +80,26 @@ class Strip:
             warps=self.warps[here],
             shapes=self.shapes[here],
             matrix=self.matrix[here],
-            ends=self.ends[here],
             sigmas=self.sigmas[here],
             voxels=self.voxels[start : start + length],
             valid=None if self.valid is None else self.valid[valid_start : valid_start + size],
             where=where,
             is_inside=self.is_inside[here],
             layout=torch.from_numpy(where).to(self.layout),
+        )
+
+    def roomy(self) -> "Strip":
+        """Return the strip with as many voxels after the last box as a kernel reads.
+
+        A kernel asks of no place whether it is the last of its box: it reads the next slice, row
+        and voxel all the same, and gives them no weight. Strips that were joined, and volumes on
+        a device, have room for that; others are copied.
+        """
+        num_voxels, num_valid = _num_read(self.where, self.channels)
+        return replace(
+            self,
+            voxels=_lengthened(self.voxels, num_voxels),
+            valid=None if self.valid is None else _lengthened(self.valid, num_valid),
         )
 
     @staticmethod
@@ -111,6 +122,8 @@ class Strip:
             tables.append(table)
             start += len(strip.voxels)
             valid_start += len(strip.voxels) // strip.channels
+        where = np.concatenate(tables)
+        num_voxels, num_valid = _num_read(where, strips[0].channels)
         valid = None
         if any(strip.valid is not None for strip in strips):
             parts = [
@@ -119,9 +132,10 @@ class Strip:
                 else strip.valid
                 for strip in strips
             ]
-            valid = _concatenated(parts, torch.bool, pin=pin)
-        voxels = _concatenated([strip.voxels for strip in strips], dtype, pin=pin)
-        return _with_tables(strips, np.concatenate(tables), voxels, valid, pin=pin)
+            valid = _concatenated(parts, torch.bool, pin=pin, least=num_valid)
+        parts = [strip.voxels for strip in strips]
+        voxels = _concatenated(parts, dtype, pin=pin, least=num_voxels)
+        return _with_tables(strips, where, voxels, valid, pin=pin)
 
     @staticmethod
     def inside(
@@ -144,7 +158,7 @@ class Strip:
 
     def record(self, stream: torch.cuda.Stream) -> None:
         """Keep the strip's memory on a GPU until a stream has used it."""
-        for tensor in (self.voxels, self.valid, self.layout, self.matrix, self.ends):
+        for tensor in (self.voxels, self.valid, self.layout, self.matrix):
             if tensor is not None:
                 tensor.record_stream(stream)
 
@@ -157,7 +171,6 @@ class Strip:
         return replace(
             self,
             matrix=there(self.matrix),
-            ends=there(self.ends),
             voxels=there(self.voxels),
             valid=None if self.valid is None else there(self.valid),
             layout=there(self.layout),
@@ -178,7 +191,6 @@ def _with_tables(
         warps=tuple(warp for strip in strips for warp in strip.warps),
         shapes=tuple(shape for strip in strips for shape in strip.shapes),
         matrix=_concatenated([strip.matrix for strip in strips], torch.float32, pin=pin),
-        ends=_concatenated([strip.ends for strip in strips], torch.float32, pin=pin),
         sigmas=torch.cat([strip.sigmas for strip in strips]),
         voxels=voxels,
         valid=valid,
@@ -199,13 +211,12 @@ def _received(
     tables: tuple[np.ndarray, ...],
 ) -> Strip:
     where, is_inside, *others = tables
-    matrix, ends, sigmas, layout = (torch.from_numpy(table) for table in others)
+    matrix, sigmas, layout = (torch.from_numpy(table) for table in others)
     return Strip(
         view_shape=view_shape,
         warps=warps,
         shapes=shapes,
         matrix=matrix,
-        ends=ends,
         sigmas=sigmas,
         voxels=voxels,
         valid=valid,
@@ -221,11 +232,40 @@ def index_dtype(num_voxels: int) -> torch.dtype:
     return torch.int32 if num_voxels < 2**31 else torch.int64
 
 
-def _concatenated(parts: Sequence[torch.Tensor], dtype: torch.dtype, *, pin: bool) -> torch.Tensor:
-    length = sum(len(part) for part in parts)
+def room_voxels(shape: tuple[int, int, int]) -> int:
+    """Return how far a kernel reads beyond the last voxel of a volume: a slice, a row, a voxel.
+
+    Example:
+        >>> room_voxels((10, 5, 4))
+        25
+    """
+    return (shape[1] + 1) * shape[2] + 1
+
+
+def _num_read(where: Int64[np.ndarray, "B 8"], channels: int) -> tuple[int, int]:
+    """Return how many voxels, and how many of their validities, a kernel reads from."""
+    starts, valid_starts, along_channels, along_x, along_y, *last = where.T
+    lengths = (last[0] + 1) * along_x + (last[1] + 1) * along_y + last[2] + 2
+    voxels = starts + (channels - 1) * along_channels + lengths
+    return int(voxels.max()), int((valid_starts + lengths).max())
+
+
+def _lengthened(array: torch.Tensor, length: int) -> torch.Tensor:
+    """Return an array that is at least so long, with zeros where it was not."""
+    if len(array) >= length:
+        return array
+    return torch.cat([array, array.new_zeros(length - len(array))])
+
+
+def _concatenated(
+    parts: Sequence[torch.Tensor], dtype: torch.dtype, *, pin: bool, least: int = 0
+) -> torch.Tensor:
+    """Return parts one after the other, with zeros up to the length that is asked at least."""
+    length = max(sum(len(part) for part in parts), least)
     whole = torch.empty(length, *parts[0].shape[1:], dtype=dtype, pin_memory=pin)
     start = 0
     for part in parts:
         whole[start : start + len(part)] = part
         start += len(part)
+    whole[start:] = 0
     return whole

@@ -82,17 +82,14 @@ def _of(
     channels: int,
 ) -> Strip:
     lower = np.array([box.lower for box in boxes], dtype=float)
-    last = np.array([lattice.source_shape for lattice in lattices], dtype=float) - 1.0
     matrices = np.stack([lattice.matrix[:3] for lattice in lattices])
     matrices[:, :, 3] -= lower
-    ends = np.stack([-lower, last - lower], axis=1)
     where = np.array(rows, dtype=np.int64)
     return Strip(
         view_shape=lattices[0].view_shape,
         warps=tuple(lattice.warp for lattice in lattices),
         shapes=tuple(box.shape for box in boxes),
         matrix=torch.from_numpy(matrices.astype(np.float32)),
-        ends=torch.from_numpy(ends.astype(np.float32)),
         sigmas=torch.tensor([lattice.prefilter for lattice in lattices]),
         voxels=voxels,
         valid=valid,

@@ -15,6 +15,7 @@ from medcl.augment.contract import (
     bounded,
     preserving,
 )
+from medcl.augment.elementary import exp2_, limited, log2_
 from medcl.augment.transforms.transform import (
     Parameters,
     Setting,
@@ -136,7 +137,7 @@ class Gamma:
         del setting
         exponent = per_view(parameters["exponent"])
         # Faster than a power; log 0 is -inf, and 2 to the power of that is 0 again.
-        powers = views.clamp_min(0.0).log2_().mul_(exponent).exp2_()
+        powers = exp2_(log2_(limited(views, 0.0)).mul_(exponent))
         return torch.where(exponent == 1.0, views, powers)
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:

@@ -1,0 +1,166 @@
+"""Elementary functions that are one instruction each in a compiled kernel of an NVIDIA GPU.
+
+Torch's compiler writes a logarithm there as twenty instructions, exact to the last bit, and a limit
+as three, two of which see to it that no NaN is lost. The processor has a logarithm and a power of
+two that are nearly as exact, and limits that keep NaN, and a kernel that makes views has nothing
+else to wait for. Anywhere else these are torch's functions.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+
+_OPERATOR = "medcl::in_instructions"
+_DEVICE = "cuda"
+_is_taught = False
+"""Whether torch's compiler knows what to make of the operator."""
+
+torch.library.define(_OPERATOR, "(Tensor[] values, str lines) -> Tensor")
+
+
+@torch.library.register_fake(_OPERATOR)  # type: ignore[untyped-decorator]
+def _shaped(values: Sequence[torch.Tensor], lines: str) -> torch.Tensor:
+    del lines
+    shape: torch.Size = torch.broadcast_shapes(*(each.shape for each in values))  # type: ignore[no-untyped-call]
+    return values[0].new_empty(shape)
+
+
+def teach_compiler() -> bool:
+    """Tell torch's compiler how kernels for a GPU are given instructions.
+
+    Returns:
+        Whether it knows now. It does not for a GPU that is not of NVIDIA or older than its sm_80,
+        nor where torch has changed in its depths, which this reaches into: then torch's own
+        functions do the same, in more instructions.
+    """
+    global _is_taught
+    is_older = torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0)
+    if _is_taught or is_older or torch.version.hip is not None:
+        return _is_taught
+    try:
+        from torch._inductor.lowering import broadcast_tensors, make_pointwise, register_lowering
+        from torch._inductor.virtualized import ops
+    except ImportError:
+        return False
+
+    def lowered(values: Sequence[object], lines: str) -> object:
+        values = broadcast_tensors(*values)
+        dtype: torch.dtype = values[0].get_dtype()  # type: ignore[attr-defined]
+        kind = "f" if dtype.is_floating_point else "r"
+        made: Callable[..., object] = partial(
+            ops.inline_asm_elementwise,
+            asm=lines,
+            constraints=",".join([f"={kind}", *(kind for _ in values)]),
+            dtype=dtype,
+        )
+        return make_pointwise(made, override_return_dtype=dtype)(*values)
+
+    register_lowering(torch.ops.medcl.in_instructions.default, type_promotion_kind=None)(lowered)
+    _is_taught = True
+    return True
+
+
+def limited(
+    values: torch.Tensor, low: float, high: float | torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return values that are at least ``low`` and at most ``high``; NaN stays NaN.
+
+    Args:
+        values: float32.
+        low: One number.
+        high: One number, or a tensor that broadcasts to the values; ``None`` for no limit.
+
+    Example:
+        >>> limited(torch.tensor([-1.0, 0.25, 7.0]), 0.0, 1.5).tolist()
+        [0.0, 0.25, 1.5]
+    """
+    if not has_instructions(values):
+        if isinstance(high, torch.Tensor):
+            return torch.minimum(values.clamp_min(low), high)
+        return values.clamp(low, high)
+    values = in_instructions(f"max.NaN.f32 $0, $1, {_literal(low)};", values)
+    if high is None:
+        return values
+    if isinstance(high, torch.Tensor):
+        return in_instructions("min.NaN.f32 $0, $1, $2;", values, high)
+    return in_instructions(f"min.NaN.f32 $0, $1, {_literal(high)};", values)
+
+
+def limit_(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """Return what `limited` does; plain torch overwrites the values, which saves it an array.
+
+    Example:
+        >>> limit_(torch.tensor([-1.0, 0.25, 7.0]), 0.0, 1.5).tolist()
+        [0.0, 0.25, 1.5]
+    """
+    return limited(values, low, high) if has_instructions(values) else values.clamp_(low, high)
+
+
+def log2_(values: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm to base 2, and of 0 minus infinity.
+
+    As an instruction it is off by 2⁻²² at most between 1/2 and 2, by two units in the last place
+    elsewhere, and takes numbers below 2⁻¹²⁶ for 0.
+
+    Args:
+        values: float32, 0 or more; plain torch overwrites them.
+
+    References:
+        NVIDIA, "CUDA C++ Programming Guide", intrinsic functions, ``__log2f``.
+
+    Example:
+        >>> log2_(torch.tensor([0.25, 8.0])).tolist()
+        [-2.0, 3.0]
+    """
+    if has_instructions(values):
+        return in_instructions("lg2.approx.ftz.f32 $0, $1;", values)
+    return values.log2_()
+
+
+def exp2_(values: torch.Tensor) -> torch.Tensor:
+    """Return 2 to the power of the values, and to that of minus infinity 0.
+
+    As an instruction it is off by two units in the last place at most, and less than 2⁻¹²⁶ is 0.
+
+    Args:
+        values: float32; plain torch overwrites them.
+
+    References:
+        NVIDIA, "CUDA C++ Programming Guide", standard functions, ``exp2f``.
+
+    Example:
+        >>> exp2_(torch.tensor([-2.0, 3.0])).tolist()
+        [0.25, 8.0]
+    """
+    if has_instructions(values):
+        return in_instructions("ex2.approx.ftz.f32 $0, $1;", values)
+    return values.exp2_()
+
+
+def has_instructions(values: torch.Tensor) -> bool:
+    """Return whether the values are in a kernel that can be given instructions."""
+    return torch.compiler.is_compiling() and _is_taught and values.device.type == _DEVICE
+
+
+def in_instructions(lines: str, *values: torch.Tensor) -> torch.Tensor:
+    """Return what instructions in PTX make of values; to be called where `has_instructions`.
+
+    Args:
+        lines: They write ``$0``, of the type of the values, and read ``$1``, ``$2`` and so on.
+            ``$0`` must be written last, since it may be the register of an input.
+        values: All float32 or all int32; they broadcast.
+    """
+    made: torch.Tensor = torch.ops.medcl.in_instructions(values, lines)
+    return made
+
+
+def _literal(value: float) -> str:
+    """Return a float32 as PTX writes it.
+
+    Example:
+        >>> _literal(1.5)
+        '0f3FC00000'
+    """
+    return f"0f{struct.unpack('>I', struct.pack('>f', value))[0]:08X}"
