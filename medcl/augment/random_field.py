@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int32
 
-from medcl.augment.elementary import has_instructions, in_instructions, log2_
+from medcl.augment.elementary import has_instructions, in_instructions, log_
 
 Words = Int32[torch.Tensor, "B 2"]
 
@@ -30,8 +30,6 @@ _QUANTILE = (
 
 A minimax fit for p from 2⁻³³ to 1/2: quantiles are exact to 2e-4 standard deviations.
 """
-_LOG_2 = math.log(2.0)
-_SIGN = -(1 << 31)
 
 
 def seed_words(seeds: Sequence[int]) -> Words:
@@ -102,19 +100,23 @@ def _bits(rows: torch.Tensor, places: torch.Tensor, words: Words, stream: int) -
     # `uniform` has the even streams.
     low, high = _stream_words(words, 2 * stream + 1)
     first, second = _mix(rows ^ low, high), _mix(rows ^ high, low)
+    if not has_instructions(rows):
+        # What is joined is kept; a compiler for CPUs hashes rows anew for every place else.
+        first, second = torch.cat([first, second]).chunk(2)
     return _mix(places ^ first[:, :, None], second[:, :, None])
 
 
 def _quantiles(bits: torch.Tensor) -> torch.Tensor:
-    """Return the normal number of each 32 bits: the highest says the side, the others how far."""
-    tail = bits.bitwise_and(0x7FFFFFFF).to(torch.float32).mul_(2.0**-32).add_(2.0**-33)
+    """Return the normal number of each 32 bits: their sign says the side, their size how far."""
+    far = bits.to(torch.float32)
+    tail = far.abs().mul_(2.0**-32).add_(2.0**-33)
     # One pass over memory; a product and a sum are two.
-    depth = log2_(torch.addcmul(tail, tail, tail, value=-1.0)).mul_(_LOG_2).add_(_CENTRE)
+    depth = log_(torch.addcmul(tail, tail, tail, value=-1.0)).add_(_CENTRE)
     total = torch.full_like(depth, _QUANTILE[-1])
     for factor in reversed(_QUANTILE[:-1]):
         total = torch.addcmul(depth.new_full((), factor), total, depth)
     total = total.mul_(tail.mul_(-2.0).add_(1.0))
-    return (total.view(torch.int32) ^ bits.bitwise_and(_SIGN)).view(torch.float32)
+    return torch.copysign(total, far)
 
 
 def uniform(
