@@ -144,6 +144,7 @@ def function_of(code: str, folder: Path, *, plain: bool) -> tuple[Any, dict[str,
     head = "import triton\nimport triton.language as tl\n"
     if plain:
         body = re.sub(r"\b(libdevice|tl_math|triton_helpers)\.", "tl.", body)
+        body = re.sub(r"tl\.copysign\((\w+), (\w+)\)", r"tl.where(\2 < 0, -\1, \1)", body)
         body = "\n".join(line for one in body.splitlines() for line in as_triton(one))
     else:
         head += "from torch._inductor.runtime import triton_helpers\n"
