@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from medcl.augment.chance import CornerChance, RandomChance
 from medcl.augment.normalisation import FixedWindow
-from medcl.augment.random_field import _quantiles, normal
+from medcl.augment.random_field import _quantiles, normal, uniform
 from medcl.augment.transforms.bias_field import BiasField
 from medcl.augment.transforms.blur import Blur
 from medcl.augment.transforms.count_noise import CountNoise
@@ -178,6 +178,12 @@ def test_neighbouring_seeds_give_unrelated_fields(shape):
     # Nor are they one another's numbers in another order.
     largest = np.sort(field, axis=1)[:, -5:]
     assert len(np.unique(largest)) == largest.size
+
+
+def test_neighbouring_seeds_give_unrelated_uniform_numbers():
+    rows = uniform(tuple(range(1000, 1040)), 64, stream=0, device=torch.device("cpu")).numpy()
+    # Of 2560 numbers of 24 bits a few pairs may be equal.
+    assert rows.size - len(np.unique(rows)) < 4
 
 
 def test_no_row_of_a_random_field_is_another_one():
