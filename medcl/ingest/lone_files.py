@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.file_facts import FileFacts
@@ -114,11 +115,13 @@ def _image_job(
     name = _patient_name(found.relative, options.patient_pattern)
     study = f"file {found.relative}"
     patient_key = keyring.unnamed_patient_key(found.relative)
+    patient_from: Literal["pattern", "nobody"] | None = "nobody"
     if bids is not None:
+        patient_from = None
         patient_key = keyring.patient_key(f"bids {bids.dataset}", bids.subject)
         study = f"bids {bids.dataset} {bids.subject} {bids.session or ''}"
     if name:
-        patient_key = keyring.patient_key("", name)
+        patient_key, patient_from = keyring.patient_key("", name), "pattern"
     names = [f"{found.relative}#part:{part}" if part else found.relative for part in parts]
     overlooked = {ReasonCode.NOT_3D, ReasonCode.LABEL_MAP} & options.accept
     return Job(
@@ -136,6 +139,7 @@ def _image_job(
         accept_4d=ReasonCode.NOT_3D in options.accept,
         accept_labels=ReasonCode.LABEL_MAP in options.accept,
         defacing=options.defacing,
+        patient_from=patient_from,
     )
 
 
