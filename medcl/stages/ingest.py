@@ -35,6 +35,7 @@ from medcl.stages.reading import (
     reading,
     run_task,
 )
+from medcl.stages.source_places import note_places
 from medcl.stages.store import accounting
 from medcl.stages.summary import StageSummary, Written
 from medcl.store.store import Store
@@ -75,7 +76,8 @@ def run(
         The accounting.
 
     Raises:
-        InputError: A source does not exist, or there is no file below the sources.
+        InputError: A source does not exist, there is no file below the sources, or a source only
+            bears the name of one that was ingested from elsewhere.
         RequestError: The program that removes faces is not there.
         MedclError: A file of the archive would be left without an outcome.
     """
@@ -106,6 +108,7 @@ def run(
         refusals = _Refusals(opened, tally)
         refusals.take(archive.unopened(index, keyring))
         _survey(index, keyring, hands, refusals, progress)
+        note_places(sources, opened, index, keyring, options)
         _settle(index, keyring, options, hands, opened, refusals, progress)
         _require_accounted(index.num_files, tally)
         counts, volumes = opened.counts(), len(opened.rows())
