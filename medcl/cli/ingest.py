@@ -38,9 +38,13 @@ def ingest(
         Path, typer.Option("--key-file", help="The site's secret, made by `medcl keys new`.")
     ] = Path("secret.key"),
     modality: Annotated[
-        Literal["CT", "MR", "PT", "OT"],
-        typer.Option("--modality", help="What volumes without a header (NIfTI, NRRD) are."),
-    ] = "MR",
+        Literal["CT", "MR", "PT", "OT"] | None,
+        typer.Option(
+            "--modality",
+            help="What volumes without a header (NIfTI, NRRD) are, where neither a JSON file "
+            "beside them nor BIDS says it.",
+        ),
+    ] = None,
     patient_pattern: Annotated[
         str | None,
         typer.Option(

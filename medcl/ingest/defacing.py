@@ -1,5 +1,6 @@
 """What a site decides about the removal of faces."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast, get_args
@@ -37,6 +38,21 @@ class Defacing:
             raise RequestError(
                 "The deface command must hold {input} and {output} once each, such as "
                 "'pydeface {input} --outfile {output}'."
+            )
+
+    def require_program(self) -> None:
+        """Refuse a program that is not there, before hours of reading end in refusals.
+
+        Raises:
+            RequestError: It is neither a name that this machine finds nor an absolute path of a
+                program.
+        """
+        program = self.command[0]
+        # It works in a private folder, from which another relative path leads nowhere.
+        if shutil.which(program) is None or ("/" in program and not Path(program).is_absolute()):
+            raise RequestError(
+                "The deface command must begin with a program that can be run: a name that is on "
+                "PATH, or an absolute path. The one that was given is not found so."
             )
 
     @property

@@ -6,6 +6,7 @@ from typing import Literal
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.images.medmnist_names import SplitFacts
 from medcl.io.refusal import ReasonCode
+from medcl.volume import Modality
 
 Kind = Literal["dicom", "nifti", "itk", "npz", "refused"]
 """Which reader takes a file; ``itk`` are NRRD and MetaImage."""
@@ -20,6 +21,7 @@ class FileFacts:
         headers: Of the planes of a DICOM image.
         splits: Of a MedMNIST archive.
         num_parts: Volumes in a NIfTI file.
+        modality: That the JSON file beside it names, where its format has no place for it.
         code: Why the file is refused.
         detail: What was found, in geometry and counts.
     """
@@ -28,5 +30,6 @@ class FileFacts:
     headers: tuple[SliceHeader, ...] = ()
     splits: tuple[SplitFacts, ...] = ()
     num_parts: int = 1
+    modality: Modality | None = None
     code: ReasonCode = ReasonCode.NOT_IMAGE
     detail: str = ""

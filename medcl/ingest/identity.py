@@ -174,6 +174,20 @@ class Keyring:
         """Return the key of a file from its path inside the archive: 32 hex characters."""
         return self._key("file", relative_path)
 
+    def source_keys(self, source: Path) -> tuple[str, str]:
+        """Return keys of a source's name and of where it lies: 32 hex characters each.
+
+        Args:
+            source: Absolute path.
+
+        Example:
+            >>> keyring = Keyring(bytes(32))
+            >>> here, there = (keyring.source_keys(Path(at) / "images") for at in ("/a", "/b"))
+            >>> here[0] == there[0], here[1] == there[1]
+            (True, False)
+        """
+        return self._key("source-name", source.name), self._key("source-place", str(source))
+
     def content_key(self, *words: str) -> str:
         """Return 16 hex characters that change with any of the words, such as sizes and times."""
         return self._key("content", *words)[:16]

@@ -9,6 +9,7 @@ from medcl.ingest.file_facts import FileFacts
 from medcl.io.dicom.header import plain_header, read_slice_headers
 from medcl.io.kinds import file_kind
 from medcl.io.refusal import ReasonCode, RefusedSeries
+from medcl.io.sidecar import sidecar_modality
 
 
 def inspect_file(path: Path) -> FileFacts:
@@ -60,9 +61,11 @@ def _inspect(path: Path) -> FileFacts:
         case "nifti":
             from medcl.io.images.nifti_file import count_parts
 
-            return FileFacts(kind="nifti", num_parts=count_parts(path))
+            return FileFacts(
+                kind="nifti", num_parts=count_parts(path), modality=sidecar_modality(path)
+            )
         case "nrrd" | "metaimage":
-            return FileFacts(kind="itk")
+            return FileFacts(kind="itk", modality=sidecar_modality(path))
         case _:
             return FileFacts(kind="refused", detail="No image format that medcl knows.")
 

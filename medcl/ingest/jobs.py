@@ -40,6 +40,8 @@ class Job:
         kind: Which reader takes it.
         keys: Key of each outcome, in order.
         patient_keys: Whose each outcome is.
+        patient_from: Who named the patient of a file without a header for it: the site's pattern,
+            or nobody, so that the file counts as one; ``None`` for all else.
         study_key: Of which study.
         series_key: Of which series, or file; labels may name it.
         frame_key: Of which frame of reference; ``None`` where none is named.
@@ -81,6 +83,7 @@ class Job:
     frame_key: str | None = None
     keep_demographics: bool = False
     defacing: Defacing | None = None
+    patient_from: Literal["pattern", "nobody"] | None = None
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.file_facts import FileFacts
@@ -12,6 +13,7 @@ from medcl.ingest.outcome import Refused
 from medcl.io.bids import BidsFacts, bids_facts
 from medcl.io.images.medmnist_names import set_name
 from medcl.io.refusal import ReasonCode
+from medcl.volume import Modality
 
 _RANGE_BYTES = 2**26
 _PARTS_PER_JOB = 16
@@ -35,24 +37,51 @@ def plan_file(
         yield from _npz_jobs(found, facts, keyring)
         return
     bids = bids_facts(found.relative)
-    refusal = None if bids is None else _refused_by_bids(bids, options)
-    if refusal is not None:
-        yield refused_file(found, keyring, refusal)
+    modality = _refused_by_bids(bids, options) or _modality(facts, bids, options)
+    if isinstance(modality, FileFacts):
+        yield refused_file(found, keyring, modality)
         return
     parts = facts.num_parts if ReasonCode.NOT_3D in options.accept else 1
     for start in range(0, parts, _PARTS_PER_JOB):
         stop = min(start + _PARTS_PER_JOB, parts)
-        yield _image_job(found, facts, bids, range(start, stop), keyring, options)
+        yield _image_job(found, facts, bids, range(start, stop), modality, keyring, options)
 
 
-def _refused_by_bids(bids: BidsFacts, options: IngestOptions) -> FileFacts | None:
+def _refused_by_bids(bids: BidsFacts | None, options: IngestOptions) -> FileFacts | None:
     """Return the refusal of what a BIDS tree names a derivative or a label map."""
+    if bids is None:
+        return None
     if bids.is_label and ReasonCode.LABEL_MAP not in options.accept:
         code, detail = ReasonCode.LABEL_MAP, "The name says so, by the rules of BIDS."
     elif bids.is_derivative and ReasonCode.DERIVED not in options.accept:
         code, detail = ReasonCode.DERIVED, "The path says so, by the rules of BIDS."
     else:
         return None
+    return FileFacts(kind="refused", code=code, detail=detail)
+
+
+def _modality(
+    facts: FileFacts, bids: BidsFacts | None, options: IngestOptions
+) -> Modality | FileFacts:
+    """Return what a file is said to be, or its refusal where nothing or too much is said."""
+    said = {
+        "the JSON file beside it": facts.modality,
+        "its place in a BIDS tree": None if bids is None else bids.modality,
+        "--modality": options.nifti_modality,
+    }
+    words = {place: modality for place, modality in said.items() if modality is not None}
+    code = ReasonCode.MODALITY_UNKNOWN
+    if len(set(words.values())) > 1:
+        detail = f"{' and '.join(words)} contradict one another."
+        detail = detail[0].upper() + detail[1:]
+    elif not words:
+        detail = "Neither a JSON file beside it nor BIDS says it: give --modality CT, MR, PT or OT."
+    else:
+        (modality,) = set(words.values())
+        if modality != "OT" or options.nifti_modality == "OT":
+            return modality
+        code = ReasonCode.UNSUPPORTED_MODALITY
+        detail = "The JSON file beside it says so."
     return FileFacts(kind="refused", code=code, detail=detail)
 
 
@@ -79,19 +108,20 @@ def _image_job(
     facts: FileFacts,
     bids: BidsFacts | None,
     parts: range,
+    modality: Modality,
     keyring: Keyring,
     options: IngestOptions,
 ) -> Job:
     name = _patient_name(found.relative, options.patient_pattern)
     study = f"file {found.relative}"
     patient_key = keyring.unnamed_patient_key(found.relative)
-    modality = options.nifti_modality
+    patient_from: Literal["pattern", "nobody"] | None = "nobody"
     if bids is not None:
+        patient_from = None
         patient_key = keyring.patient_key(f"bids {bids.dataset}", bids.subject)
         study = f"bids {bids.dataset} {bids.subject} {bids.session or ''}"
-        modality = bids.modality or modality
     if name:
-        patient_key = keyring.patient_key("", name)
+        patient_key, patient_from = keyring.patient_key("", name), "pattern"
     names = [f"{found.relative}#part:{part}" if part else found.relative for part in parts]
     overlooked = {ReasonCode.NOT_3D, ReasonCode.LABEL_MAP} & options.accept
     return Job(
@@ -109,6 +139,7 @@ def _image_job(
         accept_4d=ReasonCode.NOT_3D in options.accept,
         accept_labels=ReasonCode.LABEL_MAP in options.accept,
         defacing=options.defacing,
+        patient_from=patient_from,
     )
 
 

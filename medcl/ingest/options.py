@@ -41,7 +41,9 @@ class IngestOptions:
     """What a site may decide.
 
     Attributes:
-        nifti_modality: What files without a header for it are (NIfTI, NRRD, MetaImage).
+        nifti_modality: What files without a header for it are (NIfTI, NRRD, MetaImage). ``None``:
+            what the JSON file beside each or its place in a BIDS tree says, and a refusal where
+            neither does.
         patient_pattern: Regular expression searched in the relative path of such a file; its
             first group, or else the whole match, names the patient. Without it, or where it does
             not match, each file counts as a patient of its own, unless it lies in a BIDS tree.
@@ -52,7 +54,7 @@ class IngestOptions:
         defacing: What removes faces from heads; ``None`` leaves them.
     """
 
-    nifti_modality: Modality = "MR"
+    nifti_modality: Modality | None = None
     patient_pattern: str | None = None
     accept: frozenset[ReasonCode] = frozenset()
     deshear: bool = False

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from medcl.ingest.defacing import Defacing
 from medcl.ingest.discovery import FoundFile
@@ -19,7 +19,9 @@ from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.images.medmnist_names import SplitFacts
 from medcl.io.refusal import ReasonCode
 from medcl.runtime.tools import ToolLimits
+from medcl.volume import Modality
 
+_MODALITIES: dict[Any, Modality] = {name: name for name in get_args(Modality)}
 _HEADER_FIELDS = tuple(field.name for field in fields(SliceHeader))
 _PLAIN_JOB_FIELDS = tuple(
     field.name
@@ -57,6 +59,7 @@ def facts_to_json(facts: FileFacts) -> str:
                 [split.split, split.num_images, split.image_bytes] for split in facts.splits
             ],
             "num_parts": facts.num_parts,
+            "modality": facts.modality,
             "code": facts.code,
             "detail": facts.detail,
         }
@@ -71,6 +74,7 @@ def facts_from_json(text: str) -> FileFacts:
         headers=tuple(map(_header, found["headers"])),
         splits=tuple(SplitFacts(*split) for split in found["splits"]),
         num_parts=int(found["num_parts"]),
+        modality=_MODALITIES.get(found["modality"]),
         code=ReasonCode(found["code"]),
         detail=str(found["detail"]),
     )

@@ -13,6 +13,7 @@ class ReasonCode(StrEnum):
     UNREADABLE = "UNREADABLE"
     UNSUPPORTED_SYNTAX = "UNSUPPORTED_SYNTAX"
     UNSUPPORTED_MODALITY = "UNSUPPORTED_MODALITY"
+    MODALITY_UNKNOWN = "MODALITY_UNKNOWN"
     MULTI_FRAME = "MULTI_FRAME"
     COLOUR = "COLOUR"
     LOCALIZER = "LOCALIZER"
@@ -48,6 +49,8 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.UNREADABLE: "The file or folder could not be opened: permission or a disk error.",
     ReasonCode.UNSUPPORTED_SYNTAX: "The pixels are coded in a way that no installed codec reads.",
     ReasonCode.UNSUPPORTED_MODALITY: "The image is no CT, MR or PET cross-section.",
+    ReasonCode.MODALITY_UNKNOWN: "Nothing says if it is CT, MR or PET, or two places contradict; "
+    "see --modality.",
     ReasonCode.MULTI_FRAME: "Several frames in a kind of file that does not say where each lies.",
     ReasonCode.COLOUR: "The pixels are colours, not measurements.",
     ReasonCode.LOCALIZER: "A scout image for planning, not a volume.",

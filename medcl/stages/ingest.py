@@ -23,6 +23,7 @@ from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
 from medcl.runtime.confinement import ChildLimits
 from medcl.runtime.private_folders import remove_abandoned
+from medcl.stages.ingest_tally import Tally, notes
 from medcl.stages.progress import ProgressSink
 from medcl.stages.reader_processes import warm_up
 from medcl.stages.reading import (
@@ -34,6 +35,7 @@ from medcl.stages.reading import (
     reading,
     run_task,
 )
+from medcl.stages.source_places import note_places
 from medcl.stages.store import accounting
 from medcl.stages.summary import StageSummary, Written
 from medcl.store.store import Store
@@ -45,15 +47,6 @@ _WAITING_PER_WORKER = 2
 
 _FILES_PER_TASK = 256
 _REFUSALS_PER_WRITE = 500
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What was settled so far."""
-
-    accounted: int = 0
-    refused: int = 0
-    before: int = 0
 
 
 def run(
@@ -83,16 +76,21 @@ def run(
         The accounting.
 
     Raises:
-        InputError: A source does not exist, or there is no file below the sources.
+        InputError: A source does not exist, there is no file below the sources, or a source only
+            bears the name of one that was ingested from elsewhere.
+        RequestError: The program that removes faces is not there.
         MedclError: A file of the archive would be left without an outcome.
     """
     keyring = Keyring.from_file(key_file)
     # Before a store is made that a misspelt source would leave empty.
     require_sources(sources)
     options, limits = options or IngestOptions(), limits or ChildLimits()
+    # The workers of a scheduler may have programs that this machine lacks.
+    if options.defacing is not None and scheduler is None:
+        options.defacing.require_program()
     if scheduler is None:
         warm_up(limits, count=workers)
-    tally = _Tally()
+    tally = Tally()
     with (
         # Threads suffice here: each only waits for a reading process. While they read, this one
         # writes. Several are a Dask cluster of this process, so that one machine and many run the
@@ -110,6 +108,7 @@ def run(
         refusals = _Refusals(opened, tally)
         refusals.take(archive.unopened(index, keyring))
         _survey(index, keyring, hands, refusals, progress)
+        note_places(sources, opened, index, keyring, options)
         _settle(index, keyring, options, hands, opened, refusals, progress)
         _require_accounted(index.num_files, tally)
         counts, volumes = opened.counts(), len(opened.rows())
@@ -123,11 +122,10 @@ def run(
             "files_refused": counts.refused.files,
             "volumes": volumes,
             "settled_before": tally.before,
+            "files_without_patient": tally.unnamed,
         },
         tables=[accounting(counts)],
-        notes=[f"{tally.before} series and files were settled before and left alone."]
-        if tally.before
-        else [],
+        notes=list(notes(tally, counts, has_pattern=bool(options.patient_pattern))),
         written=[Written("store", store)],
         next_command=f"medcl store show {store}",
     )
@@ -159,15 +157,14 @@ def _answered(pair: tuple[T, "Future[bytes]"]) -> tuple[T, bytes]:
 class _Refusals:
     """Writes refusals, many in one transaction, unless the store knows them."""
 
-    def __init__(self, store: Store, tally: _Tally) -> None:
+    def __init__(self, store: Store, tally: Tally) -> None:
         self._store, self.tally = store, tally
         self._waiting: list[Refused] = []
 
     def take(self, refused: Iterable[Refused]) -> None:
         """Count refusals and write them now or later."""
         for one in refused:
-            self.tally.accounted += one.num_files
-            self.tally.refused += 1
+            self.tally.count_refused(one)
             if self._store.is_done(one.key, one.fingerprint):
                 self.tally.before += 1
                 continue
@@ -228,7 +225,7 @@ def _settle(
                     refusals.take([planned])
                     advance(planned.num_files, refused=tally.refused)
                     continue
-                tally.accounted += planned.num_files
+                tally.count_job(planned)
                 if all(store.is_done(key, planned.fingerprint) for key in planned.keys):
                     tally.before += 1
                     advance(planned.num_files)
@@ -243,7 +240,7 @@ def _settle(
     refusals.write()
 
 
-def _keep(outcome: Ready, store: Store, tally: _Tally) -> None:
+def _keep(outcome: Ready, store: Store, tally: Tally) -> None:
     if isinstance(outcome, Refused):
         store.refuse(outcome)
         tally.refused += 1
@@ -251,7 +248,7 @@ def _keep(outcome: Ready, store: Store, tally: _Tally) -> None:
         store.add_packed(outcome)
 
 
-def _require_accounted(num_files: int, tally: _Tally) -> None:
+def _require_accounted(num_files: int, tally: Tally) -> None:
     if tally.accounted != num_files:
         raise MedclError(
             f"Every file must be accepted or refused; {num_files} were found and "

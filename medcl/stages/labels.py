@@ -17,6 +17,7 @@ from medcl.stages.label_survey import Surveyed, survey
 from medcl.stages.label_tables import FileKey, add_classes, splits_of
 from medcl.stages.progress import ProgressSink
 from medcl.stages.segment_classes import ClassWords
+from medcl.stages.source_places import require_ingested_place
 from medcl.stages.summary import StageSummary, Table
 from medcl.store.store import Store
 
@@ -57,7 +58,7 @@ def add(
 
     Raises:
         InputError: The labels cannot be read, name volumes the store does not hold, or lie on
-            another grid.
+            another grid; or the source is not the folder that was ingested under its name.
     """
     keyring = Keyring.from_file(key_file)
     prefix = "" if source is None else f"{source.resolve().name}/"
@@ -69,6 +70,8 @@ def add(
         Store.open(store, key_fingerprint=keyring.fingerprint) as opened,
         LabelReader(ChildLimits()) as reader,
     ):
+        if source is not None:
+            require_ingested_place(source, opened, keyring)
         intake = LabelIntake(opened, name, keyring, splits_of(splits), reader, progress)
         if labels.is_dir():
             return _from_folder(labels, intake, file_key, words)

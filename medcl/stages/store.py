@@ -58,12 +58,14 @@ def as_table(records: Sequence[Record]) -> Table:
 
 
 def accounting(counts: Counts) -> Table:
-    """Return discovered = accepted + refused, by reason."""
+    """Return discovered = accepted + refused by reason, of all that ever wrote to the store."""
     rows: list[tuple[str, int, int]] = [("accepted", *counts.accepted)]
     for code, tally in sorted(counts.refused_by_reason.items()):
         rows.append((code.value, *tally))
     rows.append(("discovered", *counts.discovered))
-    return Table(("outcome", "series", "files"), rows, title="Every file accounted for")
+    return Table(
+        ("outcome", "series", "files"), rows, title="Every file accounted for, over all calls"
+    )
 
 
 def verify(folder: Path, *, progress: ProgressSink) -> StageSummary:

@@ -12,6 +12,9 @@ from medcl.store.disk import NO_ROOM
 SCHEMA_VERSION = 4
 """Raised with every change of tables or files; a store of another version is refused."""
 
+SOURCE_FACTS = "source:"
+"""Begins the names of facts that say from where sources were ingested."""
+
 Statement = tuple[str, Sequence[Cell]]
 """SQL with question marks, and the values for them."""
 
@@ -105,7 +108,11 @@ class Catalogue:
             CorruptionError: Its table of facts is damaged.
         """
         with self._reading() as connection:
-            found = dict(connection.execute("SELECT name, value FROM meta"))
+            found = dict(
+                connection.execute(
+                    "SELECT name, value FROM meta WHERE name NOT LIKE ?", (SOURCE_FACTS + "%",)
+                )
+            )
             names = [row[1] for row in connection.execute("PRAGMA table_info(volumes)")]
         if set(found) != {"schema_version", "key_fingerprint"}:
             raise CorruptionError(_DAMAGED)

@@ -10,7 +10,7 @@ from medcl.errors import InputError
 from medcl.geometry.boxes import Box
 from medcl.shapes import LabelMap, ValidityMask
 from medcl.store import inventory, refusals
-from medcl.store.catalogue import Catalogue
+from medcl.store.catalogue import SOURCE_FACTS, Catalogue
 from medcl.store.files import StoreFiles, Verify, is_intact
 from medcl.store.founding import CATALOGUE
 from medcl.store.inventory import ExpectedFile, expected_files
@@ -48,6 +48,18 @@ class StoreReading:
         """Return all volumes, or those of a modality, by key."""
         rows = self._rows.all().values()
         return [row for row in rows if modality in {None, row.modality}]
+
+    def source_places(self, name: str) -> set[str]:
+        """Return keys of all places from which sources of a name were ingested.
+
+        Args:
+            name: Key of the name.
+        """
+        beginning = f"{SOURCE_FACTS}{name}:"
+        found = self._catalogue.select(
+            "SELECT name FROM meta WHERE name LIKE ?", (beginning + "%",)
+        )
+        return {str(fact).removeprefix(beginning) for (fact,) in found}
 
     def row(self, key: str) -> VolumeRow:
         """Return the row of a volume.

@@ -23,6 +23,7 @@ from medcl.errors import InputError, PrivacyError
 from medcl.ingest.outcome import Accepted, Refused
 from medcl.shapes import Affine, LabelMap
 from medcl.store import refusals
+from medcl.store.catalogue import SOURCE_FACTS, insert
 from medcl.store.disk import disk_errors_as_sentences
 from medcl.store.files import Verify
 from medcl.store.founding import CATALOGUE, found_store
@@ -30,7 +31,7 @@ from medcl.store.inbox import Inbox, make_inbox, remove_inboxes
 from medcl.store.intake import Added, Intake
 from medcl.store.packing import Packed, check_keys, content_hash, pack
 from medcl.store.reading import StoreReading
-from medcl.store.rows import LabelRow
+from medcl.store.rows import LabelRow, require_key
 from medcl.store.writer_lock import WriterLock
 
 
@@ -254,6 +255,20 @@ class Store(StoreReading):
             False too for a duplicate of a volume that is no longer there.
         """
         return self._intake.is_done(key, fingerprint, accept_duplicates=accept_duplicates)
+
+    def add_source_place(self, name: str, place: str) -> None:
+        """Record from where a source was ingested.
+
+        Args:
+            name: Key of its name, 32 hex characters.
+            place: Key of its place, 32 hex characters.
+
+        Raises:
+            InputError: One is no key, or as for `add`.
+        """
+        fact = (f"{SOURCE_FACTS}{require_key(name)}:{require_key(place)}", "")
+        with self._writing(adding=True):
+            self._catalogue.write([insert("meta", fact, sealed=False)])
 
     def add_labels(self, name: str, rows: Iterable[LabelRow]) -> None:
         """Add labels to a set of classes; labels it holds already are left alone.

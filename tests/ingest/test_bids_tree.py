@@ -114,7 +114,7 @@ def test_damaged_files_are_refused_for_what_is_wrong_with_them(tmp_path):
     folder.mkdir()
     for name, (changed, _) in ways.items():
         (folder / f"{name}.nii.gz").write_bytes(changed)
-    found = by_name(folder, ingest(folder, KEYRING))
+    found = by_name(folder, ingest(folder, KEYRING, nifti_modality="MR"))
     codes = {name.removesuffix(".nii.gz"): one.code for name, one in found.items()}
     assert codes == {name: code for name, (_, code) in ways.items()}
 
@@ -125,7 +125,7 @@ def test_voxels_that_are_no_numbers_are_marked_and_files_of_them_refused(tmp_pat
     put(tmp_path / "in" / "some.nii.gz", nibabel.Nifti1Image(values, np.eye(4)))
     nothing = nibabel.Nifti1Image(np.full(SHAPE, np.nan, np.float32), np.eye(4))
     put(tmp_path / "in" / "all.nii.gz", nothing)
-    found = by_name(tmp_path / "in", ingest(tmp_path / "in", KEYRING))
+    found = by_name(tmp_path / "in", ingest(tmp_path / "in", KEYRING, nifti_modality="MR"))
     volume = found["some.nii.gz"].volume
     assert np.isfinite(volume.array).all()
     assert (volume.validity == (np.arange(SHAPE[0]) > 2)[:, None, None]).all()

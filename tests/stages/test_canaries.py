@@ -34,7 +34,9 @@ def test_no_canary_is_found_in_anything_that_medcl_wrote_or_said(site: Site) -> 
     key = Store.open(site.store).rows()[0].key
     where = ("--store", str(others), "--key-file", site.key)
     with on_record(site.folder):
-        assert medcl("ingest", str(write_other_formats(site.folder)), *where) == 0
+        assert (
+            medcl("ingest", str(write_other_formats(site.folder)), *where, "--modality", "MR") == 0
+        )
         assert medcl("ingest", str(site.folder / MARK), *where) == 2
         assert medcl("store", "show", store) == 0
         assert medcl("store", "list", store) == 0
