@@ -103,7 +103,11 @@ def _check_room(classes: dict[str, set[int]], count: int, min_per_class: int) ->
 def _order(
     volumes: Sequence[LabelledVolume], seed: int, min_per_class: int, smallest: int
 ) -> list[str]:
-    """Return the order of patients; the first ``smallest`` must serve ``min_per_class``."""
+    """Return the order of patients; the first ``smallest`` must serve ``min_per_class``.
+
+    Raises:
+        InputError: They do not.
+    """
     classes, words = classes_of_patients(volumes), words_of_patients(volumes)
     strata = {
         stratum: shuffled(patients, words, seed, "subset")

@@ -1,6 +1,7 @@
 """What the arms of a study are compared with: the arm that was chosen, else random weights."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,12 @@ def test_a_study_of_probes_says_what_an_encoder_gains_over_a_random_one(tmp_path
     assert summary.to_json()["reference_arm"] == "scratch-probe"
     gains = [row[3] for row in table.rows if row[0] == "ours-probe"]
     assert all(gain.startswith("+0.1") for gain in gains)
+    told = summary.to_json()
+    for count, shown in zip((1, 3), gains, strict=True):
+        ends = [told[f"ours-probe_n{count}_gain{end}"] for end in ("", "_ci_low", "_ci_high")]
+        mean, low, high = (float(number) for number in re.findall(r"[+-]\d\.\d+", shown))
+        assert ends == pytest.approx([mean, low, high], abs=6e-4)
+    assert not [name for name in told if name.startswith("scratch-probe_n1_")]
 
 
 @pytest.mark.parametrize(
