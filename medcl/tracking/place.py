@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from medcl.errors import RequestError
@@ -106,7 +107,8 @@ def make_database(file: Path) -> None:
 
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".mlflow-") as folder:
         made = Path(folder) / file.name
-        SqlAlchemyStore(f"sqlite:///{made}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+        store = cast("Any", SqlAlchemyStore)  # MLflow does not say its types
+        store(f"sqlite:///{made}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
         try:
             os.link(made, file)
         except FileExistsError:
