@@ -140,10 +140,9 @@ def _say_where(summary: StageSummary, *, minutes: float) -> None:
         print(sentence)
     print(f"\nReport:  {HOME / 'report.html'}")
     print(f"Audit:   {HOME / 'audit' / audit.PAGE}")
-    print(f"MLflow:  .venv/bin/mlflow ui --backend-store-uri sqlite:///{HOME / 'mlflow.db'}")
-    print(
-        "         then open http://127.0.0.1:5000, experiment quickstart/label-efficiency, Charts"
-    )
+    if summary.next_command:
+        print(f"MLflow:  .venv/bin/{summary.next_command}")
+        print("         then open http://127.0.0.1:5000, experiment quickstart/label-efficiency")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from medcl.runtime.seeds import derive_seed
 from medcl.store.store import Store
 from medcl.study.bench import Bench
 from medcl.study.cells import SCRATCH, Arm
-from medcl.study.split import LabelledVolume, Split
+from medcl.study.split import LabelledVolume, Split, require_classes
 
 LabelledConfig = StudyConfig | FinetuneConfig
 """Settings of stages that learn from labels."""
@@ -43,7 +43,8 @@ def labelled_split(store: Store, config: LabelledConfig) -> Split:
         Training and test volumes of the cohort.
 
     Raises:
-        InputError: The labels are not of the kind that was asked for, or a side is empty.
+        InputError: The labels are not of the kind that was asked for, a side is empty, or a side
+            lacks a class (of label maps: every class but 0).
     """
     rows = cohort_rows(store, config.cohort, modality=stored_modality(policy_of(config.policy)))
     chosen = {row.key for row in rows}
@@ -57,7 +58,11 @@ def labelled_split(store: Store, config: LabelledConfig) -> Split:
             f"The cohort must hold volumes to learn from and to test on; it holds {len(train)} "
             f"and {len(test)}."
         )
-    return Split(train, test, parts.num_set_aside)
+    narrowed = Split(train, test, parts.num_set_aside)
+    require_classes(narrowed)
+    if config.kind == "segmentation":
+        _require_foreground(store, config.label_set, narrowed)
+    return narrowed
 
 
 def bench_of(
@@ -139,6 +144,16 @@ def _require_kind(volumes: Sequence[LabelledVolume], config: LabelledConfig) -> 
     if has_classes != (config.kind == "classification"):
         found = "classes" if has_classes else "label maps"
         raise InputError(f"Labels for {config.kind} are needed; the label set has {found}.")
+
+
+def _require_foreground(store: Store, label_set: str, parts: Split) -> None:
+    drawn = {row.key for row in store.label_maps(label_set) if any(row.classes)}
+    learnt, tested = (sum(v.key in drawn for v in side) for side in (parts.train, parts.test))
+    if not (learnt and tested):
+        raise InputError(
+            f"Label maps to learn from and to test on must show a class other than 0; {learnt} of "
+            f"{len(parts.train)} and {tested} of {len(parts.test)} do."
+        )
 
 
 def _num_classes(store: Store, split: Split, config: LabelledConfig) -> int:

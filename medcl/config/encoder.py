@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field
 
-from medcl.config.section import Count, Section
+from medcl.config.section import Section
 
 Norm = Literal["group", "instance", "batch"]
 Width = Annotated[int, Field(ge=8, le=512, multiple_of=8)]
+Blocks = Annotated[int, Field(ge=1, le=100)]
 
 
 class ResidualConfig(Section):
@@ -16,7 +17,7 @@ class ResidualConfig(Section):
     name: Literal["residual"]
     width: Width = 16
     """Channels of the finest map; the features are 8 times as many"""
-    blocks: tuple[Count, Count, Count, Count] = (1, 1, 1, 1)
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (1, 1, 1, 1)
     """Basic blocks per level"""
     stem_stride: Literal[1, 2] = 2
     """Voxels of the view per voxel of the finest map"""

@@ -21,7 +21,7 @@ class TrainingConfig(Section):
     """Highest learning rate of AdamW, reached after the warm-up"""
     weight_decay: WeightDecay = 1e-4
     """Weight decay of AdamW; not applied to biases and norms"""
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Annotated[int, Field(ge=0, lt=1_000_000_000)] = 0
     """Steps over which the learning rate rises"""
     clip_norm: Positive = 1.0
     """Longest gradient"""

@@ -25,7 +25,7 @@ from medcl.store.lesions import lesion_points
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 from medcl.tracking.tracker import Tracker
-from medcl.tracking.training_runs import TrainingRun, has_all, log_training_run
+from medcl.tracking.training_runs import TrackingSync, TrainingRun, has_all, log_training_run
 from medcl.training.checkpoint import newest_step
 from medcl.training.cohort import Cohort
 from medcl.training.collapse import collapse_of
@@ -93,7 +93,10 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
     lesions = {}
     if config.training.lesion_set is not None and policy.keeps_lesions:
         lesions = lesion_points(store, config.training.lesion_set, rows)
-    with _tracked(config, run_folder.folder, rows), _reported(config, progress) as report:
+    with (
+        _tracked(config, run_folder.folder, rows) as sync,
+        _reported(config, progress) as report,
+    ):
         result = pretrain(
             method=method,
             policy=policy,
@@ -103,6 +106,8 @@ def run(config: PretrainConfig, *, progress: ProgressSink) -> StageSummary:
             machine=machine_of(config.machine),
             report=report,
         )
+        if sync is not None:
+            sync.was_stopped = result.interrupted
     figures = _figures(result, rows)
     if result.interrupted:
         notes = [f"Stopped after step {result.steps}; the same command goes on from there."]
@@ -164,15 +169,18 @@ def _deliver(
 
 
 @contextmanager
-def _tracked(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) -> Iterator[None]:
+def _tracked(
+    config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]
+) -> Iterator[TrackingSync | None]:
+    """Follow a run in MLflow; nothing is yielded where it is not tracked by this process."""
     if not (config.tracking.enabled and is_first_process()):
-        yield
+        yield None
         return
     tracker = Tracker.open(config.runs, project=config.tracking.experiment)
     counts = {"volumes": len(rows), "patients": len({row.patient_key for row in rows})}
     run = TrainingRun(name=config.name, params={**deciding(config), "data": counts})
-    with log_training_run(folder / "events.jsonl", tracker=tracker, run=run):
-        yield
+    with log_training_run(folder / "events.jsonl", tracker=tracker, run=run) as sync:
+        yield sync
 
 
 def _send_what_was_missed(config: PretrainConfig, folder: Path, rows: Sequence[VolumeRow]) -> None:

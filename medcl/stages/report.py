@@ -18,7 +18,7 @@ from medcl.study.scores import Scored, load_scores
 from medcl.study.verdict import METRIC_NAMES, ranged, signed, verdict
 from medcl.study.weighted import Metric
 from medcl.tracking.after_work import sentence_if_missed
-from medcl.tracking.study_runs import chart_link, log_cells, log_curves, log_summary
+from medcl.tracking.study_runs import Shown, charts, log_cells, log_curves, log_summary
 from medcl.tracking.tracker import Tracker
 
 SCORES = "scores"
@@ -76,9 +76,9 @@ def run(folder: Path, *, progress: ProgressSink) -> StageSummary:
     for name, data in made.items():
         write_bytes(folder / name, data)
     with progress.task("MLflow", total=1, unit="study") as advance:
-        tracked, missed = _track(folder, papers, scores, results, made)
+        shown, missed = _track(folder, papers, scores, results, made)
         advance()
-    return _summary(folder, results, tracked, missed)
+    return _summary(folder, results, shown, missed)
 
 
 def _papers(folder: Path) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _track(
     scores: Sequence[Scored],
     results: Sequence[LabelEfficiency],
     made: Mapping[str, bytes],
-) -> tuple[str, list[str]]:
+) -> tuple[Shown | None, list[str]]:
     """Send a study to MLflow.
 
     Returns:
@@ -175,13 +175,13 @@ def _track(
     """
     settings = papers["settings"]["tracking"]
     if not settings["enabled"]:
-        return "", []
+        return None, []
     tracker = Tracker.open(folder.parent, project=settings["experiment"])
     name = papers["name"]
-    link = ""
+    shown: Shown | None = None
 
     def send() -> None:
-        nonlocal link
+        nonlocal shown
         log_cells(tracker, scores, study=name)
         log_curves(tracker, results, study=name)
         log_summary(
@@ -193,14 +193,14 @@ def _track(
             digest=papers["store"],
             reference=results[0].reference,
         )
-        link = chart_link(tracker)
+        shown = charts(tracker)
 
     missed = sentence_if_missed(send, again=f"`medcl report {folder}`")
-    return link, missed
+    return shown, missed
 
 
 def _summary(
-    folder: Path, results: Sequence[LabelEfficiency], tracked: str, missed: Sequence[str]
+    folder: Path, results: Sequence[LabelEfficiency], shown: Shown | None, missed: Sequence[str]
 ) -> StageSummary:
     main = results[0]
     rows: list[tuple[Figure, ...]] = [
@@ -223,10 +223,14 @@ def _summary(
     }
     for curve in main.curves:
         for point in curve.points:
-            figures[f"{curve.arm.name}_n{point.num_labels}"] = round(point.value.mean, 4)
+            name = f"{curve.arm.name}_n{point.num_labels}"
+            figures[name] = round(point.value.mean, 4)
+            if (gain := point.difference) is not None:
+                figures[f"{name}_gain"] = round(gain.mean, 4)
+                figures[f"{name}_gain_ci_low"] = round(gain.ci_low, 4)
+                figures[f"{name}_gain_ci_high"] = round(gain.ci_high, 4)
     against = f"difference to {main.reference.name}" if main.reference else "difference"
-    where = f"mlflow ui --backend-store-uri sqlite:///{folder.parent / 'mlflow.db'}"
-    place = [f"In MLflow the curves are at http://127.0.0.1:5000{tracked}"] if tracked else []
+    place = [f"In MLflow the curves are at {shown.address}"] if shown else []
     return StageSummary(
         stage="study",
         figures=figures,
@@ -243,5 +247,5 @@ def _summary(
             Written("figure", folder / FIGURE),
             Written("table", folder / TABLE),
         ],
-        next_command=where if tracked else None,
+        next_command=shown.command if shown else None,
     )

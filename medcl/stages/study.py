@@ -53,7 +53,12 @@ def run(config: StudyConfig, *, progress: ProgressSink) -> StageSummary:
         split=split,
         accept_unknown=config.accept_unknown,
     )
-    check_counts(split.train, config.label_counts, min_per_class=config.min_per_class)
+    check_counts(
+        split.train,
+        config.label_counts,
+        min_per_class=config.min_per_class,
+        seeds=config.seeds,
+    )
     _encoders(config, store, policy, split)
     folder = _opened(config, store, split)
     cells = grid(
@@ -194,5 +199,6 @@ def _require_all(outcomes: list[Outcome]) -> None:
         first = failed[0]
         raise MedclError(
             f"All {len(outcomes)} cells must finish; {len(failed)} did not, such as "
-            f"{first.cell.name}: {first.reason} The others are kept; run the study again."
+            f"{first.cell.name}: {first.reason} The others are kept; "
+            f"once the cause is mended, the same command runs only what is missing."
         )

@@ -95,6 +95,42 @@ def split(volumes: Sequence[LabelledVolume], *, test_fraction: float = 0.3, seed
     )
 
 
+def require_classes(parts: Split) -> None:
+    """Refuse, before any work is done, classes that cannot be both learnt and tested.
+
+    Args:
+        parts: Volumes with targets; sides of label maps are passed.
+
+    Raises:
+        InputError: All volumes are of one class, or a class has no patient on one of the sides.
+
+    Example:
+        >>> require_classes(split([LabelledVolume(f"v{i}", f"p{i}", i % 2) for i in range(9)]))
+    """
+    learnt, tested = (_carriers(side) for side in (parts.train, parts.test))
+    found = learnt.keys() | tested.keys()
+    if not found:
+        return
+    if len(found) == 1:
+        patients = len({volume.patient_key for volume in (*parts.train, *parts.test)})
+        raise InputError(
+            f"A classification must have at least two classes, but all {patients} labelled "
+            f"patients of the cohort are of class {found.pop()}."
+        )
+    for target in range(max(found) + 1):
+        if not (learnt[target] and tested[target]):
+            raise InputError(
+                f"Every class from 0 to {max(found)} must have patients to learn from and patients "
+                f"to test; class {target} has {learnt[target]} and {tested[target]}."
+            )
+
+
+def _carriers(volumes: Iterable[LabelledVolume]) -> Counter[int]:
+    """Return the number of patients of each class."""
+    classes = classes_of_patients(volumes)
+    return Counter(target for targets in classes.values() for target in targets)
+
+
 def patients_by_stratum(volumes: Iterable[LabelledVolume]) -> dict[int | None, list[str]]:
     """Return patients by class; one who has several belongs to the class that fewest have.
 
@@ -106,7 +142,7 @@ def patients_by_stratum(volumes: Iterable[LabelledVolume]) -> dict[int | None, l
     """
     volumes = list(volumes)
     classes, words = classes_of_patients(volumes), words_of_patients(volumes)
-    carriers = Counter(target for targets in classes.values() for target in targets)
+    carriers = _carriers(volumes)
     strata: dict[int | None, list[str]] = defaultdict(list)
     for patient in sorted(classes, key=words.__getitem__):
         rarest = min(classes[patient], key=lambda t: (carriers[t], t), default=None)

@@ -42,18 +42,16 @@ def subset(
         (True, 5)
     """
     check_counts(volumes, [num_patients], min_per_class=min_per_class)
-    order, needed = _order(volumes, seed, min_per_class)
-    if num_patients < needed:
-        raise InputError(
-            f"{num_patients} labelled patients cannot hold {min_per_class} of each class: at "
-            f"least {needed} patients are needed."
-        )
-    chosen = set(order[:num_patients])
+    chosen = set(_order(volumes, seed, min_per_class, num_patients)[:num_patients])
     return tuple(volume for volume in volumes if volume.patient_key in chosen)
 
 
 def check_counts(
-    volumes: Sequence[LabelledVolume], counts: Iterable[int], *, min_per_class: int = 1
+    volumes: Sequence[LabelledVolume],
+    counts: Sequence[int],
+    *,
+    min_per_class: int = 1,
+    seeds: Iterable[int] = (),
 ) -> None:
     """Refuse, before any work is done, counts of labels that the patients cannot give.
 
@@ -61,6 +59,8 @@ def check_counts(
         volumes: Training volumes.
         counts: Asked counts of labelled patients.
         min_per_class: As in `subset`.
+        seeds: Of the subsets; where patients have several classes, how few of them hold each
+            class depends on whom a seed takes first.
 
     Raises:
         InputError: Volumes with and without targets are mixed, a class has too few patients, or a
@@ -86,6 +86,8 @@ def check_counts(
                 f"part; asked for {count}."
             )
         _check_room(classes, count, min_per_class)
+    for seed in seeds:
+        _order(volumes, seed, min_per_class, min(counts))
 
 
 def _check_room(classes: dict[str, set[int]], count: int, min_per_class: int) -> None:
@@ -99,16 +101,25 @@ def _check_room(classes: dict[str, set[int]], count: int, min_per_class: int) ->
 
 
 def _order(
-    volumes: Sequence[LabelledVolume], seed: int, min_per_class: int
-) -> tuple[list[str], int]:
-    """Return the order of patients, and how many at its beginning serve ``min_per_class``."""
+    volumes: Sequence[LabelledVolume], seed: int, min_per_class: int, smallest: int
+) -> list[str]:
+    """Return the order of patients; the first ``smallest`` must serve ``min_per_class``.
+
+    Raises:
+        InputError: They do not.
+    """
     classes, words = classes_of_patients(volumes), words_of_patients(volumes)
     strata = {
         stratum: shuffled(patients, words, seed, "subset")
         for stratum, patients in patients_by_stratum(volumes).items()
     }
     first = _first_of_each_class(classes, shuffled(classes, words, seed, "subset"), min_per_class)
-    return _proportional(strata, first), len(first)
+    if smallest < len(first):
+        raise InputError(
+            f"{smallest} labelled patients cannot hold {min_per_class} of each class: at least "
+            f"{len(first)} patients are needed with seed {seed}."
+        )
+    return _proportional(strata, first)
 
 
 def _first_of_each_class(

@@ -93,10 +93,13 @@ def _headline(curve: Curve, result: LabelEfficiency) -> str:
 
 def _alone(curve: Curve, result: LabelEfficiency) -> str:
     first, last = curve.points[0], curve.points[-1]
+    why = "there is no reference curve to compare it with"
+    if result.reference is not None:
+        why = f"it shares too few finished cells with {_quoted(result.reference.label)} to compare"
     return (
         f"{_quoted(curve.arm.label)} went from {METRIC_NAMES[result.metric]} {ranged(first.value)} "
         f"at {first.num_labels} labelled patients to {ranged(last.value)} at {last.num_labels}; "
-        f"there is no reference curve to compare it with."
+        f"{why}."
     )
 
 
@@ -111,9 +114,15 @@ def _detail(point: Point, curve: Curve, result: LabelEfficiency) -> str:
     name = METRIC_NAMES[result.metric]
     text = f"At {point.num_labels} labelled patients {_quoted(curve.arm.label)} gave {name} "
     text += ranged(point.value)
-    if point.difference is None or result.reference is None:
+    others = result.curves[0].points if result.reference is not None else ()
+    reference = next((p.value for p in others if p.num_labels == point.num_labels), None)
+    if reference is None or result.reference is None:
         return text + "; there is no reference at this count."
-    reference = next(p.value for p in result.curves[0].points if p.num_labels == point.num_labels)
+    if point.difference is None:
+        return (
+            f"{text}; {_quoted(result.reference.label)} has no seed in common with it at this "
+            f"count, so the two are not compared."
+        )
     return (
         f"{text}, {_quoted(result.reference.label)} {ranged(reference)}; paired difference "
         f"{signed(point.difference)}: {judgement(point.difference)}."

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from medcl.tracking.place import database_file, make_database, require_no_folder
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -48,10 +50,16 @@ def connect(uri: str) -> "MlflowClient":
 
     Returns:
         An MLflow client.
+
+    Raises:
+        RequestError: The URI names a folder, or a database that was left half-made.
     """
     prepare()
+    require_no_folder(uri)
     with warnings.catch_warnings():  # MLflow's table mapping uses a strategy SQLAlchemy will drop
         warnings.filterwarnings("ignore", "The ``noload`` loader", DeprecationWarning)
         from mlflow import MlflowClient
 
+        if (file := database_file(uri)) is not None:
+            make_database(file)
         return MlflowClient(tracking_uri=uri)

@@ -9,6 +9,7 @@ the old ones, so no step is ever there twice.
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from medcl.study.curves import Curve, LabelEfficiency
 from medcl.study.interval import Estimate
 from medcl.study.scores import Scored
 from medcl.study.weighted import Metric, metric_of
+from medcl.tracking.place import interface
 from medcl.tracking.tracker import Measurement, Tracker, tag_value
 
 CURVES = "label-efficiency"
@@ -62,13 +64,29 @@ def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: s
     return run_ids
 
 
-def chart_link(tracker: Tracker) -> str:
-    """Return the part of MLflow's address, after the server's, that opens the curves as charts.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where the curves are to be seen.
 
-    Without it MLflow's interface may open on its pages for language models.
+    Attributes:
+        address: Of the charts, or where MLflow has no pages that medcl knows, the place's name.
+        command: What to type so that it answers; ``None`` where a server runs already.
     """
+
+    address: str
+    command: str | None
+
+
+def charts(tracker: Tracker) -> Shown:
+    """Return where the curves are, without any secret that the tracking URI holds.
+
+    The address opens them as charts; MLflow's interface may else open on its pages for language
+    models.
+    """
+    address, command = interface(tracker.uri)
     experiment = tracker.experiment(CURVES)
-    return f"/#/experiments/{experiment}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+    link = f"/#/experiments/{experiment}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+    return Shown(address + link if address.startswith("http") else address, command)
 
 
 def log_cells(tracker: Tracker, scores: Sequence[Scored], *, study: str) -> int:

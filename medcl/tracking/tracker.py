@@ -143,6 +143,10 @@ class Tracker:
         """Mark a run ``FINISHED``, ``FAILED`` or ``KILLED``."""
         self.client.set_terminated(run_id, status=status)
 
+    def reopen(self, run_id: str) -> None:
+        """Mark a run that had ended as ``RUNNING`` again."""
+        self.client.update_run(run_id, status="RUNNING")
+
     def find(self, experiment_id: str, **tags: str) -> list[Any]:
         """Return the runs of an experiment that bear all these ``medcl.*`` tags."""
         query = " and ".join(f"tags.`medcl.{name}` = '{value}'" for name, value in tags.items())

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from medcl.errors import InputError
 from medcl.runtime import files
+from medcl.tracking.after_work import reason_of
 from medcl.tracking.tracker import Measurement, Tracker, flatten, metric_name, tag_value
 
 _LOG = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ class Replay:
                 history = tracker.client.get_metric_history(run_id, name)
                 self._last_step[name] = max(point.step for point in history)
             params = {n: v for n, v in flatten(run.params).items() if n not in known.params}
+            if found[0].info.status != "RUNNING":
+                tracker.reopen(run_id)
         else:
             tags |= {"medcl.run_key": key, "medcl.kind": tag_value(run.subject)}
             run_id, params = tracker.create_run(experiment, run.name, tags), dict(run.params)
@@ -122,24 +125,21 @@ class TrackingSync:
     """A background thread that replays events while training runs, and never disturbs it.
 
     Errors of any kind stay in the thread: it waits longer after each and tries again.
+
+    Attributes:
+        was_stopped: Set by whoever trains when training was asked to stop before its end.
     """
 
     def __init__(
         self, events: Path, *, tracker: Tracker, run: TrainingRun, period_s: float = 5.0
     ) -> None:
-        """Prepare; `start` begins.
-
-        Args:
-            events: The ``events.jsonl`` that training appends to; it may not exist yet.
-            tracker: Where to.
-            run: What to call it.
-            period_s: Seconds between two copies.
-        """
+        """Prepare to copy a file that may not exist yet, every ``period_s`` seconds."""
         self._replay = Replay(events, tracker=tracker, run=run)
         self._period_s = period_s
         self._stop = threading.Event()
         self._status = "FINISHED"
         self._complete = False
+        self.was_stopped = False
         self._thread = threading.Thread(target=self._work, name="medcl-tracking", daemon=True)
 
     def start(self) -> None:
@@ -175,7 +175,7 @@ class TrackingSync:
             _LOG.warning(
                 "Tracking paused (%s); events are kept on disk, and the same command sends what "
                 "was missed.",
-                type(error).__name__,
+                reason_of(error),
             )
             return False
         return True
@@ -225,14 +225,20 @@ def log_training_run(
         timeout_s: Longest wait for MLflow at the end.
 
     Yields:
-        The running synchronisation.
+        The running synchronisation; with its ``was_stopped`` set the run ends as ``KILLED``.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed in the block; the run ends as ``KILLED`` too.
     """
     sync = TrackingSync(events, tracker=tracker, run=run)
     sync.start()
     status = "FAILED"
     try:
         yield sync
-        status = "FINISHED"
+        status = "KILLED" if sync.was_stopped else "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
     finally:
         sync.stop(timeout_s, status=status)
 

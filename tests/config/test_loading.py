@@ -51,6 +51,7 @@ def test_every_mistake_is_told_at_once_with_its_line(write, study):
         ("[10, 30]", "[30, 10]", "study.yaml: label_counts must rise."),
         ("kind: rotation", "kind: rotaton", "Did you mean rotation?"),
         ("seed: 1", "seed: yes", 'test.seed = "yes": must be a whole number.'),
+        ("[10, 30]", "[10, 1000000001]", "must be less than or equal to 1000000000."),
         ("fraction: 0.3", "fraction: .nan", "test.fraction = NaN: must be a finite number."),
         ("low: 0, high: 1", "low: 1, high: 0", "low must be below high"),
         (

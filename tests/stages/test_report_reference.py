@@ -1,6 +1,7 @@
 """What the arms of a study are compared with: the arm that was chosen, else random weights."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from medcl.study.cells import Arm, arm_named, grid, usual_reference
 from medcl.study.scores import Scored, segmentation_table, write_scores
 
 ARMS = [Arm("scratch", "probe"), Arm("ours", "probe"), Arm("none", "voxels")]
-DICE = {"scratch": 0.4, "ours": 0.5, "none": 0.3}
+DICE = {"scratch": 0.4, "ours": 0.55, "none": 0.27}
 
 
 def write_study(folder: Path, *, finished: list[Arm], **settings: object) -> Path:
@@ -24,7 +25,7 @@ def write_study(folder: Path, *, finished: list[Arm], **settings: object) -> Pat
     for cell in cells:
         if cell.arm in finished:
             draw = np.random.default_rng([cell.seed, cell.num_labels])
-            dice = DICE[cell.arm.init] + draw.normal(0, 0.02, (12, 1))
+            dice = DICE[cell.arm.init] * (1 + draw.normal(0, 0.1, (12, 1)))
             table = segmentation_table(keys, keys, dice=dice)
             write_scores(folder / report.SCORES, Scored(cell, table, "f"))
     papers = {
@@ -78,6 +79,14 @@ def test_a_study_of_probes_says_what_an_encoder_gains_over_a_random_one(tmp_path
     assert summary.to_json()["reference_arm"] == "scratch-probe"
     gains = [row[3] for row in table.rows if row[0] == "ours-probe"]
     assert all(gain.startswith("+0.1") for gain in gains)
+    told = summary.to_json()
+    for count, shown in zip((1, 3), gains, strict=True):
+        ends = [told[f"ours-probe_n{count}_gain{end}"] for end in ("", "_ci_low", "_ci_high")]
+        mean, low, high = (float(number) for number in re.findall(r"[+-]\d\.\d+", shown))
+        assert ends == pytest.approx([mean, low, high], abs=6e-4)
+        assert mean - low > 2e-3
+        assert high - mean > 2e-3
+    assert not [name for name in told if name.startswith("scratch-probe_n1_")]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,19 @@ def test_what_the_labels_cannot_give_is_refused(count: int, least: int, sentence
         subset(cohort(), num_patients=count, seed=0, min_per_class=least)
 
 
+def test_what_one_seed_cannot_give_is_refused_before_any_subset_is_drawn() -> None:
+    """Two patients hold each class twice; only some seeds take these two first."""
+    volumes = [
+        LabelledVolume(f"{name}{target}", name, target)
+        for name, targets in {"a": (0, 1), "b": (0, 1), "c": (0,), "d": (1,)}.items()
+        for target in targets
+    ]
+    check_counts(volumes, [2, 3], min_per_class=2)
+    check_counts(volumes, [3], min_per_class=2, seeds=range(20))
+    with pytest.raises(InputError, match="2 labelled patients cannot hold 2 of each class"):
+        check_counts(volumes, [2, 3], min_per_class=2, seeds=range(20))
+
+
 def test_half_labelled_volumes_are_refused() -> None:
     volumes = [LabelledVolume("a", "p", 0), LabelledVolume("b", "q", None)]
     with pytest.raises(InputError, match="found 1 of 2 without"):

@@ -50,6 +50,19 @@ def test_without_a_reference_nothing_is_compared(simulate) -> None:
     assert all("no reference curve" in text for text in found.headlines)
 
 
+def test_arms_that_share_no_seed_are_told_apart_from_a_reference_that_is_missing(simulate) -> None:
+    cells = simulate(counts=(5, 20))
+    odd = [s for s in cells if (s.cell.arm == SCRATCH) == (s.cell.seed % 2 == 0)]
+    found = said(odd)
+    common = "“scratch, fine-tuned” has no seed in common with it at this count"
+    assert [common in text for text in found.details] == [True, True]
+    assert "too few finished cells with “scratch, fine-tuned” to compare" in found.headlines[0]
+    without = [s for s in cells if s.cell.arm != SCRATCH or s.cell.num_labels != 5]
+    first, second, *_ = said(without).details
+    assert first.endswith("; there is no reference at this count.")
+    assert "paired difference" in second
+
+
 def test_any_arm_may_be_the_reference(simulate) -> None:
     found = said(simulate(gain=1.5, seed=2), reference=PRETRAINED)
     (headline,) = found.headlines

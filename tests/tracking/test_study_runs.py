@@ -18,7 +18,7 @@ from medcl.errors import RequestError
 from medcl.study.cells import Arm
 from medcl.study.curves import label_efficiency
 from medcl.tracking.environment import SWITCHES, connect
-from medcl.tracking.study_runs import chart_link, log_cells, log_curves, log_summary
+from medcl.tracking.study_runs import charts, log_cells, log_curves, log_summary
 from medcl.tracking.tracker import Measurement, Tracker
 
 ARMS = [Arm("scratch", "finetune"), Arm("pretrained", "finetune"), Arm("pretrained", "probe")]
@@ -85,8 +85,9 @@ def test_a_rebuild_replaces_the_curves_and_leaves_other_studies(tracker: Tracker
 
 def test_the_link_opens_the_charts_of_the_curves(tracker: Tracker) -> None:
     experiment = tracker.experiment("label-efficiency")
-    assert chart_link(tracker).startswith(f"/#/experiments/{experiment}/runs?")
-    assert "compareRunsMode=CHART" in chart_link(tracker)
+    address = charts(tracker).address
+    assert address.startswith(f"http://127.0.0.1:5000/#/experiments/{experiment}/runs?")
+    assert "compareRunsMode=CHART" in address
 
 
 def test_each_cell_is_a_child_and_only_once(tracker: Tracker, scores) -> None:

@@ -117,6 +117,37 @@ def test_the_status_is_how_training_ended(tracker: Tracker, tmp_path: Path, erro
     assert the_run(tracker, name).info.status == ("FAILED" if error else "FINISHED")
 
 
+def test_a_run_that_was_stopped_is_killed_runs_again_and_ends(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    events, run = tmp_path / "events.jsonl", TrainingRun(name="stopped")
+
+    def status() -> str:
+        return the_run(tracker, "stopped").info.status
+
+    write(events, range(1, 3))
+    with log_training_run(events, tracker=tracker, run=run, timeout_s=60.0) as sync:
+        sync.was_stopped = True
+    assert status() == "KILLED"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        log_training_run(events, tracker=tracker, run=run, timeout_s=60.0),
+    ):
+        raise KeyboardInterrupt
+    assert status() == "KILLED"
+    again = TrackingSync(events, tracker=tracker, run=run, period_s=0.05)
+    again.start()
+    for _ in range(400):
+        if status() == "RUNNING":
+            break
+        time.sleep(0.05)
+    assert status() == "RUNNING"
+    write(events, range(3, 5))
+    assert again.stop(60.0)
+    assert status() == "FINISHED"
+    assert steps(tracker, "stopped") == [1, 2, 3, 4]
+
+
 def test_a_dead_server_costs_training_nothing_and_a_later_replay_is_complete(
     tracker: Tracker, dead: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
