@@ -250,3 +250,12 @@ def test_a_volume_too_short_for_a_bound_leaves_density_unknown_until_somebody_an
     assert check_policy(policy(0.7, 0.7, 1.0), facts=known).is_safe
     assert check_policy(coarse, TaskProfile.LATERAL, facts=known).is_safe
     assert check_policy(replace(coarse, modality="MR_QUANTITATIVE"), facts=known).is_safe
+
+
+def test_what_is_unknown_of_large_and_local_views_alike_is_said_once():
+    known = facts(volume(0.7, 0.7, 1.0, shape=(512, 512, 3)))
+    local = LocalViews(count=2, size_voxels=(8, 8, 4), spacing_mm=(0.7, 0.7, 2.0))
+    other = replace(local, spacing_mm=(0.71, 0.7, 2.0))
+    for small in (local, other):
+        (open_end,) = check_policy(policy(0.7, 0.7, 2.0, local=small), facts=known).open
+        assert open_end.reason.count("drawn together") == 1

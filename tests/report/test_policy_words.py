@@ -9,7 +9,8 @@ from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.catalogue import Transform
 from medcl.augment.transforms.monai_adapter import Monai
 from medcl.report.audit.reader_study import failure_rate_below, pairs_needed, wilson_interval
-from medcl.report.policy_words import FLAGS, TASKS, spoken, task_words, transform_words
+from medcl.report.policy_words import FLAGS, TASKS, spoken, task_words
+from medcl.report.transform_words import transform_words
 from tests.report.audit_content import STRICT
 
 
@@ -37,8 +38,8 @@ def test_every_task_stands_in_exactly_one_place():
 
 def test_a_range_has_its_unit():
     ranges = {words.name: words.ranges for words in transform_words(STRICT)}
-    assert ranges["blur"] == "sigma 0 to 0.6 mm"
-    assert ranges["gaussian noise"] == "sd 0 to 20 HU"
+    assert ranges["blur"] == "standard deviation 0 to 0.6 mm"
+    assert ranges["gaussian noise"] == "standard deviation 0 to 20 HU"
     assert ranges["scale"] == "zoom 0.986 to 1.014 times"
     assert spoken("suv_gain") == "SUV gain"
 

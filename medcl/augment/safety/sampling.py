@@ -119,9 +119,7 @@ def sampling_claim(
     return SamplingClaim(geometry.has_lattice_of(grid.spacing_mm), sum(parts))
 
 
-def too_short(
-    grid: ViewGrid, geometry: SourceGeometry, moved: SpatialBounds = STILL
-) -> str | None:
+def too_short(grid: ViewGrid, geometry: SourceGeometry, moved: SpatialBounds = STILL) -> str | None:
     """Return which axis leaves no bound to be given, in words; ``None`` where none does.
 
     Args:

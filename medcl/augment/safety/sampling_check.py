@@ -64,8 +64,8 @@ def find_sampling_violations(sampled: Sampled, task: TaskProfile) -> list[Violat
     if Flag.HU_TEXTURE in needed and not geometry.has_lattice_of(sampled.grid.spacing_mm):
         least, most = noise_left(sampled.grid, geometry, bounds_of(sampled.live))
         reason = (
-            f"values between voxels are blended of theirs, which leaves {100 * least:.0f} to "
-            f"{100 * most:.0f} % of the noise by where a view lies"
+            f"values between voxels are blended from those around, which leaves "
+            f"{100 * least:.0f} to {100 * most:.0f} % of the noise by where a view lies"
         )
         found.append(_refused(Flag.HU_TEXTURE, sampled.grid, _lattice(geometry), reason))
     if Flag.HU_CALIBRATION in needed and modality == "CT":
