@@ -28,9 +28,9 @@ MODALITIES = {
 _MOST_COLUMNS = 6
 _CODES = "Codes such as SC011 name the rule of the contract, for whoever maintains the policy."
 _LEGEND = (
-    "kept: as in the scan; ≤: off by so much at most in a view; changed: no bound is promised, so "
-    "that no task may need it; no bound: nothing is claimed, and the check before a run does not "
-    "ask; unknown: nobody can say."
+    "kept: as in the scan; ≤: off by so much at most in a view; left: so much of the noise stays; "
+    "changed, or noise left: no task may need it; no bound: nothing is claimed, and the check "
+    "before a run does not ask; unknown: nobody can say."
 )
 _SHORT = {
     "CT": "CT",
