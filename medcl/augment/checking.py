@@ -108,12 +108,12 @@ def _sampled(policy: Policy, facts: DataFacts | None) -> list[Sampled]:
 
 
 def _merged(first: Sequence[Unknown], second: Sequence[Unknown]) -> list[Unknown]:
-    """Return one unknown per flag, with every reason for it, in the order of `Flag`."""
+    """Return one unknown per flag, with every reason for it once, in the order of `Flag`."""
     every = [*first, *second]
     return [
         Unknown(flag, ", and ".join(reasons))
         for flag in Flag
-        if (reasons := [each.reason for each in every if each.flag is flag])
+        if (reasons := dict.fromkeys(each.reason for each in every if each.flag is flag))
     ]
 
 

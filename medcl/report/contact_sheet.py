@@ -21,7 +21,9 @@ PlaneMask = Bool[np.ndarray, "X Y"]
 _PAPER, _INK, _MUTED, _OUTSIDE, _LINE = "#111111", "#f2f2f2", "#b0b0b0", "#26323d", "#ffd400"
 _BARS_MM = (200, 100, 50, 20, 10, 5, 2, 1)
 _WIDTH_IN, _PICTURE_IN, _LEFT_IN, _GAP_IN = 12.6, 2.62, 0.95, 0.1
-_HEAD_IN, _TITLE_IN, _NOTE_IN = 0.72, 0.26, 0.5
+_HEAD_IN, _TITLE_IN, _NOTE_IN = 0.78, 0.3, 0.72
+_SMALL_PT, _NOTE_LETTERS = 10, 32
+"""On paper a sheet is 180 mm wide, a little more than half of what it is here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -51,6 +53,7 @@ class SheetRow:
         views: Names and planes; the same number in every row of a sheet.
         spacing_mm: Pixel spacing along both axes.
         window: How grey values are shown.
+        reach: Up to which change colours reach; 0 for what suits the window.
         note: Which views these are, if not the usual ones.
     """
 
@@ -59,6 +62,7 @@ class SheetRow:
     views: tuple[tuple[str, Panel], ...]
     spacing_mm: tuple[float, float]
     window: GreyWindow
+    reach: float = 0.0
     note: str = ""
 
 
@@ -155,28 +159,29 @@ def _head(figure: Figure, title: str, height: float) -> None:
         "axial planes at one place; R: patient's right, front at the top; slate: outside of the "
         "volume; yellow: labelled structure"
     )
-    figure.text(0.012, 1 - 0.42 / height, legend, color=_MUTED, fontsize=9, va="top")
+    figure.text(0.012, 1 - 0.42 / height, legend, color=_MUTED, fontsize=11, va="top")
 
 
 def _draw_row(page: _Page, row: SheetRow) -> None:
     low, high = row.window.low, row.window.high
-    reach = (high - low) / 4
+    reach = row.reach or row.window.reach
     first = page.axes(0, 0)
     grey = _show(first, row.original, row, ("gray", low, high))
-    first.set_title("original", color=_INK, fontsize=10, pad=4)
+    first.set_title("original", color=_INK, fontsize=12, pad=4)
     change: AxesImage | None = None
     lowest = first
     for column, (name, panel) in enumerate(row.views, start=1):
         upper, lowest = page.axes(0, column), page.axes(1, column)
         _show(upper, panel, row, ("gray", low, high))
-        upper.set_title(name, color=_INK, fontsize=10, pad=4)
+        upper.set_title(name, color=_INK, fontsize=12, pad=4)
         both = Panel(
             plane=panel.plane - row.original.plane,
             mask=panel.mask & row.original.mask,
             outline=row.original.outline,
         )
         change = _show(lowest, both, row, ("RdBu_r", -reach, reach))
-        lowest.set_xlabel(textwrap.fill(panel.note, 42), color=_MUTED, fontsize=8, labelpad=3)
+        note = textwrap.fill(panel.note, _NOTE_LETTERS)
+        lowest.set_xlabel(note, color=_MUTED, fontsize=_SMALL_PT, labelpad=3)
     _colour_bar(page, 0, grey, f"grey {row.window.unit}")
     if change is not None:
         _colour_bar(page, 1, change, f"change {row.window.unit}")
@@ -219,7 +224,7 @@ def _scale_bar(axis: Axes, width: float, height: float) -> None:
     right, low = 0.96 * width, 0.95 * height
     label: dict[str, Any] = {
         "color": _INK,
-        "fontsize": 7.5,
+        "fontsize": _SMALL_PT,
         "ha": "right",
         "va": "bottom",
         "bbox": shade,
@@ -240,22 +245,23 @@ def _colour_bar(page: _Page, line: int, picture: AxesImage, name: str) -> None:
     place = page.figure.add_axes((*frame, 0.09 / _WIDTH_IN, 0.68 * page.tall / page.height))
     bar = page.figure.colorbar(picture, cax=place, ticks=list(picture.get_clim()), format="%g")
     place.yaxis.set_ticks_position("left")
-    bar.ax.tick_params(colors=_MUTED, labelsize=7, length=0, pad=2)
+    bar.ax.tick_params(colors=_MUTED, labelsize=_SMALL_PT, length=0, pad=2)
     bar.outline.set_visible(False)
-    place.set_title(name.strip().replace(" ", "\n", 1), color=_MUTED, fontsize=7, pad=3)
+    title = name.strip().replace(" ", "\n", 1)
+    place.set_title(title, color=_MUTED, fontsize=_SMALL_PT, pad=9)  # above the upper number
 
 
 def _caption(page: _Page, row: SheetRow) -> None:
     window = row.window
-    shown = f"{window.low:g} to {window.high:g} {window.unit}" if window.unit else ""
+    shown = f"{window.low:g} to {window.high:g} {window.unit}".strip()
     top = page.top - page.tall - _GAP_IN - 0.06
-    lines = [f"case {row.case}", window.name, shown, row.note, "right: view - original"]
-    for step, text in enumerate(lines):
+    lines = [f"case {row.case}", window.name, shown, row.note, "right: view", "less original"]
+    for step, text in enumerate(filter(None, lines)):
         page.figure.text(
             _LEFT_IN / _WIDTH_IN,
-            (top - 0.2 * step) / page.height,
+            (top - 0.21 * step) / page.height,
             text,
             color=_INK if step == 0 else _MUTED,
-            fontsize=11 if step == 0 else 8.5,
+            fontsize=12 if step == 0 else _SMALL_PT,
             va="top",
         )

@@ -24,6 +24,11 @@ class GreyWindow:
     high: float
     unit: str = ""
 
+    @property
+    def reach(self) -> float:
+        """Up to which change colours reach: a quarter of the width."""
+        return (self.high - self.low) / 4
+
 
 SOFT_TISSUE = GreyWindow(name="soft tissue 40/400", low=-160.0, high=240.0, unit="HU")
 LUNG = GreyWindow(name="lung -600/1500", low=-1350.0, high=150.0, unit="HU")

@@ -18,7 +18,7 @@ p.headline { font-size: 1.08rem; border-left: 4px solid #0072b2; padding: .35rem
   margin: .7rem 0; background: #f4f8fb; }
 p.caution { color: #555; font-size: .93rem; margin: .4rem 0; }
 img { max-width: 100%; height: auto; display: block; margin: .5rem 0; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin: .4rem 0 1rem; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .32rem 1rem .32rem 0; border-bottom: 1px solid #eee;
   vertical-align: top; }
@@ -29,7 +29,10 @@ tr.first td { border-top: 1px solid #bbb; }
 pre { background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem;
   line-height: 1.45; border-radius: 4px; white-space: pre-wrap; }
 details > summary { cursor: pointer; color: #0072b2; margin: .5rem 0; }
-table.prose td { white-space: normal; }
+table.prose td, table.pairs td { white-space: normal; }
+table.prose td:first-child { min-width: 6.5rem; }
+table.pairs td { overflow-wrap: anywhere; }
+table.pairs th { border-bottom: 1px solid #eee; font-weight: normal; white-space: nowrap; }
 .mark { font-weight: 600; padding: .05rem .5rem; border-radius: .7rem; white-space: nowrap; }
 .pass { background: #d9f0e3; color: #0b5132; } .warn { background: #fff1c9; color: #6b4a00; }
 .fail { background: #f9d8d4; color: #8a1509; } .none { background: #eee; color: #555; }
@@ -38,6 +41,7 @@ p.warning { border-left: 4px solid #e69f00; padding: .35rem .9rem; background: #
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr));
   gap: 0 2rem; }
 h3 { font-size: 1rem; margin: 1.1rem 0 .3rem; }
+h4 { font-size: .95rem; margin: .9rem 0 .2rem; }
 ul { margin: .3rem 0; padding-left: 1.2rem; }
 figure { margin: 1rem 0; } figure img { border-radius: 6px; width: 100%; }
 table.figures td:first-child { min-width: 12rem; }
@@ -45,11 +49,21 @@ table.figures td, table.figures th { padding-right: .7rem; }
 table.sign { width: 100%; }
 .sign td { height: 2.6rem; min-width: 9rem; border: 1px solid #999; padding: .3rem .6rem; }
 .sign th { padding: .3rem .6rem; }
-footer { margin-top: 3rem; color: #777; font-size: .85rem; }
+footer { margin-top: 3rem; color: #666; font-size: .85rem; }
+@media (max-width: 40rem) { table.figures td:first-child { min-width: 7rem; }
+  table.prose:has(th:nth-child(3)) { min-width: 32rem; }
+  table:is(.figures, .prose) :is(th, td):first-child { position: sticky; left: 0;
+    background: #fff; } }
 @page { size: A4; margin: 14mm; }
-@media print { body { margin: 0; max-width: none; font-size: 10pt; padding: 0; }
-  details { display: block; } .scroll { overflow: visible; } h2, h3 { break-after: avoid; }
-  tr, figure, .sign { break-inside: avoid; } * { print-color-adjust: exact; } }
+@media print { html { font-size: 9.5pt; }
+  body { margin: 0; max-width: none; font-size: 1rem; padding: 0; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  .scroll { overflow: visible; } h2, h3, h4 { break-after: avoid; }
+  tr, figure, table.whole, .sign { break-inside: avoid; }
+  section:has(> figure) { break-before: page; }
+  figure img { width: auto; max-width: 100%; max-height: 200mm; }
+  details pre { columns: 3; font-size: .75rem; }
+  * { print-color-adjust: exact; } }
 """
 
 
@@ -159,7 +173,8 @@ def table(
         header: Names of the columns.
         rows: Cells; integers and floats count as numbers, a `Mark` is coloured.
         new_group: Rows above which a line is drawn.
-        kind: CSS class: ``prose`` wraps long cells, ``sign`` leaves room to write.
+        kind: CSS classes: ``prose`` wraps long cells, ``figures`` keeps the first column in sight,
+            ``whole`` is not parted on paper, ``sign`` leaves room to write.
 
     Returns:
         A ``table`` element that scrolls sideways on a narrow screen.
@@ -210,7 +225,12 @@ def columns(*parts: tuple[str, str]) -> str:
 
 def pairs(values: Mapping[str, object]) -> str:
     """Return names and values as a table of two columns; nothing of an empty mapping."""
-    return table(["", ""], [[name, value] for name, value in values.items()]) if values else ""
+    lines = "\n".join(
+        f'<tr><th scope="row">{escape(name)}</th>{_cell(value)}</tr>'
+        for name, value in values.items()
+    )
+    body = f'<table class="pairs"><tbody>\n{lines}\n</tbody></table>'
+    return f'<div class="scroll">{body}</div>' if values else ""
 
 
 def folded(summary: str, content: str) -> str:

@@ -122,6 +122,8 @@ def _rows(
             views=views,
             spacing_mm=still.grid.spacing_mm[:2],
             window=window,
+            # One change has one colour, in whichever window of a volume it is shown.
+            reach=min(each.reach for each in windows if each.unit == window.unit),
             note=note,
         )
         for window in windows

@@ -7,6 +7,7 @@ from typing import cast
 from medcl.augment.checking import check_policy, require_safe
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.sampled_views import sampled_views
 from medcl.build.cohorts import cohort_rows
 from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
 from medcl.config.audit import AuditConfig
@@ -125,6 +126,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         "policy": policy.to_json(),
         "verdict": verdict.to_json(),
         "facts": facts.to_json(),
+        "sampling": [each.to_json() for each in sampled_views(policy, facts)],
         "difficulty": difficulty.to_json() if difficulty else None,
     }
     if delivered is not None:
@@ -169,10 +171,12 @@ def _sheets(config: AuditConfig, policy: Policy, cases: Sequence[Case]) -> list[
         shown = Shown(
             source=case.source, array=case.array, validity=case.validity, labels=case.lesion
         )
+        title = f"Views of policy {policy.name}: case {number}"
         rows = sheet_rows(
             policy, shown, case=number, seed=config.seed, draws=config.contact_sheet.draws
         )
-        sheets.append(sheet_png(rows, title=f"Views of policy {policy.name}: case {number}"))
+        # One picture a window, so that two of them can be read on a page of paper.
+        sheets += [sheet_png([row], title=title) for row in rows]
     return sheets
 
 

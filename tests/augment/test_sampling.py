@@ -14,7 +14,8 @@ from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.sampling import sample
 from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.departures import bounds_of
-from medcl.augment.safety.sampling import sampling_claim
+from medcl.augment.safety.sampling import STILL, sampling_claim
+from medcl.augment.safety.sampling_noise import noise_left
 from medcl.augment.safety.source_geometry import geometry_of
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.crop import Crop
@@ -84,17 +85,21 @@ def test_texture_survives_where_voxels_are_taken_as_they_are_and_nowhere_else():
 
 
 @pytest.mark.parametrize(
-    ("volumes", "said"),
+    ("volumes", "said", "left"),
     [
-        ([volume(0.7, 0.7, 1.25)], "that of the volumes, 0.7 x 0.7 x 1.25 mm"),
-        ([volume(0.7, 0.7, 2.0), volume(0.9, 0.9, 2.0)], "0.7 x 0.7 x 2 to 0.9 x 0.9 x 2 mm"),
-        ([volume(0.7, 0.7, 2.0, tilt=2.0)], "turned by up to 2 degrees"),
+        ([volume(0.7, 0.7, 1.25)], "that of the volumes, 0.7 x 0.7 x 1.25 mm", "31 to 77 %"),
+        (
+            [volume(0.7, 0.7, 2.0), volume(0.9, 0.9, 2.0)],
+            "0.7 x 0.7 x 2 to 0.9 x 0.9 x 2 mm",
+            "35 to 100 %",
+        ),
+        ([volume(0.7, 0.7, 2.0, tilt=2.0)], "turned by up to 2 degrees", "35 to 100 %"),
     ],
 )
-def test_a_refusal_says_which_spacing_would_do(volumes, said):
+def test_a_refusal_says_which_spacing_would_do_and_what_is_left_of_noise(volumes, said, left):
     with pytest.raises(PolicyError) as refusal:
         require_safe(policy(0.7, 0.7, 2.0), TaskProfile.TEXTURE, facts=facts(*volumes))
-    for part in ("sampling.spacing_mm is 0.7 x 0.7 x 2 mm", said, "35 to 100 %", "SC011"):
+    for part in ("sampling.spacing_mm is 0.7 x 0.7 x 2 mm", said, f"leaves {left}", "SC011"):
         assert part in str(refusal.value)
 
 
@@ -116,6 +121,38 @@ def test_blending_takes_noise_by_where_a_view_lies(offset, left):
     cut = noise[None][:, *lattice.box().slices]
     views, _ = sample([lattice], [cut], [None], device=torch.device("cpu"))
     assert float(views.std()) == pytest.approx(left, rel=0.02)
+
+
+@pytest.mark.parametrize("step", [1.0, 1.25, 2.0, 3.0])
+def test_what_is_left_of_noise_lies_within_what_is_said_and_reaches_both_ends(step):
+    noise = np.random.default_rng(0).normal(0, 1, (104, 104, 104)).astype(np.float32)
+    size, every = int(80 / step), 4 if step == 1.25 else 1  # whose fourth voxels lie alike
+    left = []
+    for offset in (0.0, 0.25, 0.5):
+        matrix = np.diag([step, step, step, 1.0])
+        matrix[:3, 3] = 10 + offset
+        lattice = Lattice(matrix, (size,) * 3, noise.shape)
+        cut = noise[None][:, *lattice.box().slices]
+        views, _ = sample([lattice], [cut], [None], device=torch.device("cpu"))
+        left.append(float(views[..., ::every, ::every, ::every].std()))
+    view = ViewGrid(size_voxels=(8, 8, 8), spacing_mm=(step,) * 3)
+    low, high = noise_left(view, geometry_of([volume(1.0, 1.0, 1.0)]))
+    assert left[::2] == pytest.approx([high, low], rel=0.03)
+    assert low < left[1] < high
+
+
+def test_what_is_left_of_noise_is_said_for_all_volumes_turns_and_scales():
+    fine, coarse = volume(0.5, 0.5, 0.5), volume(2.0, 2.0, 2.0)
+    grid = policy(2.0, 2.0, 2.0).grid
+    both = noise_left(grid, geometry_of([fine, coarse]))
+    alone = [noise_left(grid, geometry_of([each])) for each in (fine, coarse)]
+    assert both == (alone[0][0], alone[1][1])
+    turn = bounds_of({"rotation": Rotation(max_degrees=15.0)})
+    slabs = policy(1.0, 1.0, 4.0).grid
+    still, turned = (noise_left(slabs, geometry_of([fine]), each) for each in (STILL, turn))
+    assert turned[0] < still[0] < still[1] < turned[1]
+    larger = bounds_of({"scale": Scale(zoom=(1.0, 1.25))})
+    assert noise_left(grid, geometry_of([fine]), larger)[1] > alone[0][1]
 
 
 def test_blending_keeps_level_tissue_ramps_and_means():
@@ -213,3 +250,12 @@ def test_a_volume_too_short_for_a_bound_leaves_density_unknown_until_somebody_an
     assert check_policy(policy(0.7, 0.7, 1.0), facts=known).is_safe
     assert check_policy(coarse, TaskProfile.LATERAL, facts=known).is_safe
     assert check_policy(replace(coarse, modality="MR_QUANTITATIVE"), facts=known).is_safe
+
+
+def test_what_is_unknown_of_large_and_local_views_alike_is_said_once():
+    known = facts(volume(0.7, 0.7, 1.0, shape=(512, 512, 3)))
+    local = LocalViews(count=2, size_voxels=(8, 8, 4), spacing_mm=(0.7, 0.7, 2.0))
+    other = replace(local, spacing_mm=(0.71, 0.7, 2.0))
+    for small in (local, other):
+        (open_end,) = check_policy(policy(0.7, 0.7, 2.0, local=small), facts=known).open
+        assert open_end.reason.count("drawn together") == 1

@@ -14,8 +14,9 @@ from medcl.errors import InputError
 from medcl.evaluation.probes import invariances
 from medcl.evaluation.probes.invariances import probe_invariances
 from medcl.evaluation.probes.linear_probe import probe_amount, probe_group
+from medcl.evaluation.probes.mirror import Mirror
 from medcl.evaluation.probes.shown import groups_of
-from medcl.evaluation.probes.told import needed
+from medcl.evaluation.probes.told import Probe, needed, warnings_of
 
 
 class Said(Encoder):
@@ -144,3 +145,29 @@ def test_rare_and_unknown_scanners_are_left_out(store):
     other = [row for row in store.rows() if row.technical.manufacturer != "ge"][:2]
     found = {name: each for name, _title, each in groups_of([*few, *other])}
     assert found["manufacturer"] is None
+
+
+@pytest.mark.parametrize(
+    ("untrained", "said"), [(0.7, "no longer tells"), (-0.1, "as fresh weights do not either")]
+)
+def test_what_fresh_weights_do_not_tell_either_was_not_unlearnt(untrained, said):
+    mirror = Mirror(
+        cos_mirrored=0.1,
+        cos_rotated=0.6,
+        difference=0.5,
+        difference_interval=(0.4, 0.6),
+        sentence="",
+    )
+    lost = Probe(
+        name="hu_offset",
+        title="density",
+        measure="R²",
+        value=-0.2,
+        interval=(-0.6, 0.1),
+        untrained=untrained,
+        untrained_interval=(untrained - 0.3, untrained + 0.2),
+        is_needed=True,
+        verdict="lost",
+    )
+    (warning,) = warnings_of([lost], mirror, TaskProfile.DENSITY)
+    assert said in warning

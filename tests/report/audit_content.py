@@ -25,6 +25,7 @@ def finding(**values):
         "p99": 3.0,
         "worst": 4.567,
         "limit": 5.0,
+        "fails": 7.0,
         "status": "pass",
         "num_draws": 300,
     } | values
@@ -65,6 +66,7 @@ def encoder():
                 "value": 0.05,
                 "interval": [-0.1, 0.15],
                 "untrained": 0.6,
+                "untrained_interval": [0.5, 0.7],
                 "is_needed": True,
                 "verdict": "lost",
             }

@@ -105,14 +105,16 @@ def test_a_void_or_failed_audit_says_so_first(values, said):
 
 def test_every_transform_stands_with_range_unit_cause_and_what_it_does_not_keep():
     text = words(page())
-    assert "rotation max 10 ° 50 % of views patient turned on the table" in text
-    assert "gaussian noise sd 0 to 20 HU 50 % of views scan at a lower dose" in text
-    assert "position of the patient within 10 °" in text
+    assert "rotation up to 10 ° 50 % of views patient turned on the table" in text
+    noise = "gaussian noise standard deviation 0 to 20 HU 50 % of views scan at a lower dose"
+    assert noise in text
+    assert "position of the patient: off by up to 10 °" in text
+    assert "Values from -1000 to 1000 HU are seen" in text
 
 
 def test_figures_stand_with_interval_worst_case_limit_and_rule_of_three():
     text = words(page())
-    assert "1.23 [1.1, 1.4] 3 4.57 at most 5 300 < 1 % passes" in text
+    assert "1.23 [1.1, 1.4] 3 4.57 ≤ 5 > 7 300 < 1 % passes" in text
     # 6 volumes of 50 pairs each, of 6 patients.
     assert "for a further pair of these patients that is 1 %, for a further patient 50 %" in text
 
@@ -123,18 +125,24 @@ def test_limits_that_are_lowest_or_a_ratio_are_said_as_such():
         finding(name="noise_ratio", title="Noise against the plain view", is_ratio=True, limit=2.0),
         finding(name="suv_gain", failure_rate_below=0.002, status="warn"),
     ]
+    findings += [finding(name="bare", title="body in view", is_lowest=True, fails=None)]
     text = words(page(findings=findings))
-    assert "at least 0.47" in text
+    assert "≥ 0.47 < 7 300" in text
     assert "Noise against the plain view" in text
-    assert "0.5 to 2" in text
+    assert "0.5 to 2 < 0.143 or > 7 300" in text
     assert "< 0.2 % warning" in text
+    # What never fails has no rate of failing.
+    assert "≥ 5 never 300 passes" in text
 
 
 def test_figures_that_the_task_does_not_need_stand_apart():
     findings = [finding(), finding(title="Noise ratio", may_fail=False, status="warn")]
-    needed, beside = words(page(findings=findings)).split("Not needed for this purpose")
+    top, rest = words(page(findings=findings)).split(" What was measured ")
+    needed, beside = rest.split("Not needed for this purpose")
     assert "Noise ratio" not in needed
     assert "Noise ratio" in beside
+    assert "would fail in" in beside
+    assert "1 with a warning (Noise ratio)" in top
 
 
 def test_a_declared_bound_that_does_not_hold_is_said_first():
@@ -147,7 +155,7 @@ def test_a_declared_bound_that_does_not_hold_is_said_first():
     }
     top = words(page(breaches=[breach], is_safe=False)).split("Purpose")[0]
     assert "NOT SAFE: a declared bound does not hold" in top
-    said = "position of the patient: rotation declares a change of 10 deg at most, measured are 12"
+    said = "position of the patient: rotation declares a change of 10 ° at most, measured are 12 °"
     assert said in top
 
 
@@ -165,13 +173,14 @@ def test_local_views_stand_apart_with_what_was_not_measured_on_them():
             not_measured=["local_suv_gain", "local_lesion_seen"],
         )
     )
-    assert "views of 64 x 64 x 48 mm and local ones of 32 x 32 x 24 mm" in text
+    voxels = "(voxels of 2 x 2 x 3 mm)"
+    assert f"views of 64 x 64 x 48 mm {voxels} and local ones of 32 x 32 x 24 mm {voxels}" in text
     assert "4 local views of 32 x 32 x 24 mm besides" in text
     whole, part = section(text, "What was measured").split("Local views")
     assert "9" not in whole.split("median of muscle moved by")[1].split("passes")[0]
-    assert "median of muscle moved by (HU) 1.23 [1.1, 1.4] 3 9 at most 5" in part
-    assert "Not measured: overlap: it lies inside." in part
-    assert "Not measured, for want of what it takes: local lesion seen." in text
+    assert "median of muscle moved by (HU) 1.23 [1.1, 1.4] 3 9 ≤ 5" in part
+    assert "Not measured: shared by both views: it lies inside." in part
+    assert "marked lesions: local view: lesion inside of it that is seen." in text
     assert "Local views" not in words(page())
 
 
@@ -182,6 +191,8 @@ def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
         "task": "generic",
         "found": "fail",
         "figure": "hu_drift",
+        "title": "median of lung moved by",
+        "unit": "HU",
         "worst": 50.0,
         "limit": 5.0,
     }
@@ -201,30 +212,76 @@ def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
             not_measured=["lesion_kept", "suv_gain"],
         )
     )
-    assert "identity must pass" in text
-    assert "failed, NOT as it must" in text
-    assert "rotation position of the patient 10 deg 12 deg broken" in text
-    assert "1 times a quantity is declared to stay exactly, and does." in text
-    assert "Not measured, for want of what it takes: lesion kept." in text
+    caught = "identity pass a task that nobody has named yet median of lung moved by (HU) 50 HU ≤ 5"
+    assert f"{caught} failed, NOT as it must" in text
+    assert "rotation position of the patient 10 ° 12 ° 0.5 ° broken" in text
+    assert "1 times a transform declares to keep a quantity exactly, and does." in text
+    assert "marked lesions: lesion kept by both views." in text
+
+
+def test_a_control_that_passed_was_caught_by_nothing():
+    passed = {
+        "name": "unchanged",
+        "must": "pass",
+        "task": "generic",
+        "found": "pass",
+        "figure": "mirrored",
+        "worst": 0.0,
+        "limit": 0.0,
+    }
+    text = words(page(control_results=[passed]))
+    assert "unchanged pass a task that nobody has named yet nothing passed, as it must" in text
+
+
+def test_parts_are_in_per_cent_and_no_number_has_an_exponent():
+    tiny = [2.1e-5, 9.2e-5]
+    findings = [
+        finding(name="scale", title="magnified by", unit="of the length", mean=0.0123, limit=0.03),
+        finding(name="hu_slope", title="slope", unit="", mean=4.6e-5, interval=tiny, p99=6e-7),
+    ]
+    text = words(page(findings=findings))
+    assert "magnified by (% of the length) 1.23 [110, 140] 300 457 ≤ 3 > 700" in text
+    assert "slope 0.00005 [0.00002, 0.00009] 0 4.57" in text
+    assert not re.search(r"\de-\d", text)
+
+
+def test_quantities_are_explained_those_that_were_measured():
+    findings = [
+        finding(title="median of muscle moved by"),
+        finding(name="hu_drift_fat", title="median of fat moved by"),
+        finding(name="noise_ratio", title="noise multiplied by"),
+    ]
+    meanings = words(page(findings=findings)).split("what the quantities mean")[1]
+    assert meanings.count("median of a tissue moved by") == 1
+    assert "noise multiplied by noise of the view by that of the same place read out plainly" in (
+        meanings
+    )
+    assert "emphysema index" not in meanings
 
 
 def test_a_trivial_policy_is_told_at_the_top():
     trivial = difficulty(verdict="trivial", sentence="Trivial: all partners are found already.")
     assert "Trivial: all partners" in words(page(difficulty=trivial)).split("Purpose")[0]
-    assert "Workable" not in words(page()).split("Purpose")[0]
+    assert "can be learnt" not in words(page()).split("Purpose")[0]
     assert "14 % [9, 19] 0.26" in words(page())
+    # The word stands in a coloured field, and not twice.
+    assert "workable something can be learnt." in words(page())
 
 
 def test_an_audit_without_difficulty_or_encoder_leaves_the_sections_out():
     text = words(page(difficulty=None))
     assert "Is there something to learn?" not in text
+    assert "Whether there is something to learn from these views was not measured." in text
+    assert "Difficulty is that of a small encoder" not in text
     assert "has learnt to ignore" not in text
 
 
 def test_what_an_encoder_no_longer_tells_is_a_warning_at_the_top():
     text = words(page(encoder=encoder()))
     assert "no longer tells" in text.split("Purpose")[0]
-    assert "R² 0.05 [-0.1, 0.15] 0.60 needed lost" in text
+    assert "R² 0.05 [-0.1, 0.15] 0.60 [0.5, 0.7] needed lost" in text
+    assert "medcl audit --encoder" not in text
+    assert "after pretraining, medcl audit --encoder probes it." in words(page())
 
 
 def test_it_can_be_signed():
@@ -237,6 +294,46 @@ def test_it_can_be_signed():
     assert "150 pairs without one" in study
     assert "0 of 150 shows less than 2 %" in study
     assert "same patient with the same diagnosis?" in study
+
+
+def test_no_heading_stands_above_nothing_and_no_cell_of_a_head_is_empty():
+    html = page(encoder=encoder(), control_results=[])
+    assert not re.search(r"<(h\d|th)[^>]*>\s*</", html)
+    assert not re.search(r"</h(\d)>\s*<(h\1|/section)", html)
+
+
+def test_the_purpose_and_what_is_excluded_stand_beside_the_verdict():
+    top = words(page()).split(" Purpose ")[0]
+    assert "This purpose: pretraining for a task that nobody has named yet." in top
+    assert "NOT valid for: density, size, whether a small lesion is there, texture" in top
+
+
+def test_a_part_that_may_be_lost_is_said_in_per_cent():
+    excluded = words(page()).split("Excluded: not valid for")[1].split("What the views change")[0]
+    assert re.search(r"may be off by up to 5\d[.\d]* % of the lesion within a view: crop", excluded)
+    assert "it hides what this task is about" in excluded
+    assert " departs " not in excluded
+
+
+def test_reasons_beside_the_verdict_are_words_and_limits_have_the_unit_of_what_they_limit():
+    small = LocalViews(count=2, size_voxels=(8, 8, 4), spacing_mm=(1.0, 1.0, 3.0))
+    text = words(page(policy=replace(STRICT, local=small), is_safe=False))
+    top = text.split(" Purpose ")[0]
+    off = "size in mm may be off by up to 106 % of the length between a local view and a global one"
+    assert f"{off} (limit 3 %): local (SC020)." in top
+    assert re.search(r"position of the patient may be off by up to [\d.]+° between", top)
+    for name in ("physical_scale", "physical scale", "spacing_mm", "deg ", "departs"):
+        assert name not in text
+
+
+def test_a_bound_on_noise_is_the_same_where_it_is_declared_and_where_it_is_measured():
+    """Beside the noise of these scans: 20 HU drown more on quiet ones."""
+    quiet, loud = (words(page(facts={"volumes": 6, "noise_sd": noise})) for noise in (4.0, 30.0))
+    lost = [
+        re.search(r"noise and texture; contrast of faint lesions: off by up to (\S+) %", text)
+        for text in (quiet, loud)
+    ]
+    assert float(lost[0][1]) > float(lost[1][1])
 
 
 def test_it_is_a_pure_function_of_its_content():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from medcl.augment.defaults import ct_strict, mr_weighted, pt
 from medcl.augment.grid import LocalViews, ViewGrid
@@ -78,6 +79,30 @@ def test_all_views_share_one_fixed_window_and_changes_are_about_zero():
     assert all(np.all(np.asarray(axis.images[0].get_array()) == 30) for axis in changes)
 
 
+def test_one_change_has_one_colour_in_all_windows_of_a_volume():
+    rows = sheet_rows(policy_of(HuOffset(offset_hu=(30.0, 30.0))), volume(), case=1, draws=1)
+    assert len({row.window for row in rows}) == 3
+    assert {row.reach for row in rows} == {100.0}
+    limits = [
+        axis.images[0].get_clim()
+        for row in rows
+        for axis in pictures(contact_sheet([row], title="t"))
+    ]
+    assert limits.count((-100, 100)) == 9
+
+
+def test_words_are_large_enough_to_be_read_on_paper():
+    """180 mm of 320 mm: ten points become five and a half."""
+    figure = contact_sheet([row_of(np.zeros((40, 30)), note="local views")], title="t")
+    figure.draw_without_rendering()
+    written = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    assert len(written) > 10
+    assert min(text.get_fontsize() for text in written) >= 9
+    texts = {text.get_text(): text.get_window_extent() for text in written}
+    # The name of a scale stands clear of the number at its upper end.
+    assert not texts["grey\nHU"].overlaps(texts["240"])
+
+
 def test_what_lies_outside_of_the_volume_is_not_drawn_as_tissue():
     plane = np.zeros((40, 30))
     mask = np.ones((40, 30), dtype=bool)
@@ -138,7 +163,7 @@ def test_rows_are_in_hounsfield_units_and_show_what_was_changed():
     for _name, view in rows[0].views:
         inside = original.mask & view.mask
         assert np.allclose((view.plane - original.plane)[inside], 30, atol=0.01)
-        assert view.note == "hu offset 30 HU"
+        assert view.note == "HU offset 30 HU"
 
 
 def test_the_extreme_draw_changes_more_than_the_typical_one_and_the_corner_is_an_end():

@@ -4,12 +4,14 @@ from typing import get_args
 
 import pytest
 
-from medcl.augment.contract import Flag
+from medcl.augment.contract import Claim, Flag
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.catalogue import Transform
 from medcl.augment.transforms.monai_adapter import Monai
+from medcl.augment.transforms.rotation import Rotation
 from medcl.report.audit.reader_study import failure_rate_below, pairs_needed, wilson_interval
-from medcl.report.policy_words import FLAGS, TASKS, spoken, task_words, transform_words
+from medcl.report.policy_words import FLAGS, TASKS, spoken, task_words
+from medcl.report.transform_words import transform_words
 from tests.report.audit_content import STRICT
 
 
@@ -37,10 +39,22 @@ def test_every_task_stands_in_exactly_one_place():
 
 def test_a_range_has_its_unit():
     ranges = {words.name: words.ranges for words in transform_words(STRICT)}
-    assert ranges["blur"] == "sigma 0 to 0.6 mm"
-    assert ranges["gaussian noise"] == "sd 0 to 20 HU"
+    assert ranges["blur"] == "standard deviation 0 to 0.6 mm"
+    assert ranges["gaussian noise"] == "standard deviation 0 to 20 HU"
     assert ranges["scale"] == "zoom 0.986 to 1.014 times"
     assert spoken("suv_gain") == "SUV gain"
+
+
+def test_a_claim_without_evidence_is_unknown_and_not_kept(monkeypatch):
+    true = Rotation.contract
+
+    def unproven(self, modality):
+        return dict(true(self, modality)) | {Flag.LATERALITY: Claim(0.0, has_evidence=False)}
+
+    monkeypatch.setattr(Rotation, "contract", unproven)
+    claims = {words.name: words.claims for words in transform_words(STRICT)}
+    assert claims["rotation"]["left and right"] == "unknown"
+    assert claims["scale"]["left and right"] == "kept"
 
 
 def test_enough_pairs_show_a_rate_and_fewer_do_not():

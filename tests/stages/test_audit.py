@@ -1,7 +1,9 @@
 """What `medcl audit` leaves: a page, its machine-readable twin, and the same in MLflow."""
 
 import json
+import re
 import sqlite3
+from html import unescape
 
 import matplotlib.image
 import pytest
@@ -35,6 +37,54 @@ def test_the_page_says_what_the_json_holds(site):
     assert (folder / "contact_sheet.png").read_bytes()[1:4] == b"PNG"
     assert str(site.folder) not in html
     assert "encoder" not in found
+
+
+def rows_of(html):
+    """Return the cells of all rows of all tables, as they are read."""
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", html, flags=re.DOTALL)
+    return [
+        [unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", row)]
+        for row in rows
+    ]
+
+
+def test_every_figure_on_the_page_is_the_one_of_the_json(site):
+    folder = site.runs / "audit"
+    found, rows = content(folder), rows_of((folder / "audit.html").read_text())
+    assert len(found["findings"]) > 30
+    for each in found["findings"]:
+        part = 100 if each["unit"].startswith("of ") else 1
+        named = [row for row in rows if row and re.sub(r" \([^)]*\)$", "", row[0]) == each["title"]]
+        (row,) = [row for row in named if len(row) == 9]
+        mean, low, high = (float(text.strip("[],")) for text in row[1].split())
+        shown = [mean, low, high, float(row[2]), float(row[3]), float(row[6])]
+        held = [each["mean"], *each["interval"], each["p99"], each["worst"]]
+        expected = [part * value for value in held] + [each["num_draws"]]
+        assert shown == pytest.approx(expected, rel=6e-3, abs=1e-5), each["name"]
+        assert (row[5] == "never") == (each["fails"] is None) == (row[7] == "")
+
+
+def test_sampling_stands_in_the_json_and_on_the_page(site):
+    folder = site.runs / "audit"
+    found, html = content(folder), (folder / "audit.html").read_text()
+    (sampled,) = found["sampling"]
+    assert sampled["is_whole"] is False
+    assert sampled["blended_by"] == ["rotation"]
+    (row,) = [row for row in rows_of(html) if row[:1] == ["sampling"] and "voxels" in row[1]]
+    left = [f"{100 * share:.0f}" for share in sampled["noise_left"]]
+    assert f"noise and texture: {' to '.join(left)} % left" in row[4]
+    most = max(sampled["moved_hu"].values())
+    assert (f"{most:.3g} HU (bone)" in row[4]) == sampled["is_filtered"]
+    geometry = found["facts"]["geometry"]
+    assert f"<td>{geometry['finest_mm'][0]:.3g}" in html.split("voxels of the scans (mm)")[1]
+
+
+def test_nothing_is_asked_of_a_network_and_every_picture_is_in_the_page(site, probed):
+    for folder in (site.runs / "audit", probed):
+        html = (folder / "audit.html").read_text()
+        assert "default-src 'none'" in html
+        assert set(re.findall(r'(?:src|href|action|data|poster)="([^"]{5})', html)) == {"data:"}
+        assert not re.search(r"<(script|link|iframe|object|form)|url\(|@import|https?:", html)
 
 
 def test_difficulty_is_measured_on_patients_it_was_not_trained_on(site):

@@ -8,7 +8,8 @@ less than a voxel onto the lattice of the volume, and every value is one of the 
 
 Noise. Between voxels, trilinear weights take white noise down to ``(1/√2)³ = 0.35`` of what it is
 where all three offsets are half a voxel, and leave it where they are whole: two views of one volume
-differ in texture by where they lie. Rotations on average leave ``(2/3)^(3/2) = 0.54``.
+differ in texture by where they lie. Rotations on average leave ``(2/3)^(3/2) = 0.54``. A Gaussian
+before them takes more (`medcl.augment.safety.sampling_noise`).
 
 Density. The weights are positive and their sum is 1, so level tissue keeps its value, and no value
 is invented beyond those around. They also reproduce straight ramps, and the mean over a tissue is
@@ -48,7 +49,7 @@ SPAN_HU: Mapping[str, float] = {
 
 _BORDER_VOXELS = 2
 _THICK_VOXELS = 4.0
-_ALONE = SpatialBounds(
+STILL = SpatialBounds(
     degrees=0.0,
     degrees_between=0.0,
     stretch=(1.0, 1.0),
@@ -57,6 +58,7 @@ _ALONE = SpatialBounds(
     volume_between=1.0,
     signs=frozenset({1}),
 )
+"""What the maps of views amount to that are neither turned nor scaled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class SamplingClaim:
 
 
 def sampling_claim(
-    grid: ViewGrid, geometry: SourceGeometry, moved: SpatialBounds = _ALONE
+    grid: ViewGrid, geometry: SourceGeometry, moved: SpatialBounds = STILL
 ) -> SamplingClaim:
     """Return what sampling promises.
 
@@ -106,7 +108,7 @@ def sampling_claim(
         >>> round(sampling_claim(coarse, thin).bound_hu("bone"), 1)
         11.8
     """
-    widths = _widths_mm(grid.spacing_mm, geometry, moved)
+    widths = widest_mm(grid.spacing_mm, geometry, moved)
     steps = widths / np.asarray(geometry.finest_mm)
     variance = prefilter_variance(steps) / steps**2
     room = np.asarray(geometry.shortest_mm) / widths - 2 * _BORDER_VOXELS
@@ -117,9 +119,7 @@ def sampling_claim(
     return SamplingClaim(geometry.has_lattice_of(grid.spacing_mm), sum(parts))
 
 
-def too_short(
-    grid: ViewGrid, geometry: SourceGeometry, moved: SpatialBounds = _ALONE
-) -> str | None:
+def too_short(grid: ViewGrid, geometry: SourceGeometry, moved: SpatialBounds = STILL) -> str | None:
     """Return which axis leaves no bound to be given, in words; ``None`` where none does.
 
     Args:
@@ -127,7 +127,7 @@ def too_short(
         geometry: Of the volumes.
         moved: As of `sampling_claim`.
     """
-    widths = _widths_mm(grid.spacing_mm, geometry, moved)
+    widths = widest_mm(grid.spacing_mm, geometry, moved)
     least = 2 * _BORDER_VOXELS + 1
     for axis, width, fine, short in zip(
         "xyz", widths.tolist(), geometry.finest_mm, geometry.shortest_mm, strict=True
@@ -141,13 +141,25 @@ def too_short(
     return None
 
 
-def _widths_mm(spacing: Triple, geometry: SourceGeometry, moved: SpatialBounds) -> np.ndarray:
+def widest_mm(spacing: Triple, geometry: SourceGeometry, moved: SpatialBounds) -> np.ndarray:
     """Return how far apart voxels of a view may lie at most, along each axis of the volumes.
 
     A row of a rotation by an angle has at least its squared cosine on the diagonal, and squares
     that sum to 1.
     """
-    degrees = min(moved.degrees + (0.0 if geometry.is_upright else geometry.tilt_degrees), 90.0)
     own, most = np.square(spacing), max(spacing) ** 2
-    turned = own + math.sin(math.radians(degrees)) ** 2 * np.maximum(most - own, 0.0)
+    turned = own + _aside(geometry, moved) * np.maximum(most - own, 0.0)
     return np.asarray(np.sqrt(turned) / min(moved.stretch[0], 1.0))
+
+
+def narrowest_mm(spacing: Triple, geometry: SourceGeometry, moved: SpatialBounds) -> np.ndarray:
+    """Return how far apart voxels of a view lie at least, along each axis of the volumes."""
+    own, least = np.square(spacing), min(spacing) ** 2
+    turned = own - _aside(geometry, moved) * np.maximum(own - least, 0.0)
+    return np.asarray(np.sqrt(turned) / max(moved.stretch[1], 1.0))
+
+
+def _aside(geometry: SourceGeometry, moved: SpatialBounds) -> float:
+    """Return the largest part of a direction that runs along other axes, as a square."""
+    tilt = 0.0 if geometry.is_upright else geometry.tilt_degrees
+    return math.sin(math.radians(min(moved.degrees + tilt, 90.0))) ** 2

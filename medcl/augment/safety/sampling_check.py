@@ -13,6 +13,7 @@ from medcl.augment.grid import ViewGrid
 from medcl.augment.safety.departures import bounds_of, lines_of
 from medcl.augment.safety.refusing import SLACK, Transforms, probability_of
 from medcl.augment.safety.sampling import sampling_claim, too_short
+from medcl.augment.safety.sampling_noise import noise_left
 from medcl.augment.safety.source_geometry import SourceGeometry, Triple
 from medcl.augment.safety.tasks import (
     TISSUE_TOLERANCES_HU,
@@ -61,9 +62,10 @@ def find_sampling_violations(sampled: Sampled, task: TaskProfile) -> list[Violat
     needed = set(required_flags(task, modality)) - set(meaningless_flags(task, modality))
     found = []
     if Flag.HU_TEXTURE in needed and not geometry.has_lattice_of(sampled.grid.spacing_mm):
+        least, most = noise_left(sampled.grid, geometry, bounds_of(sampled.live))
         reason = (
-            "values between voxels are blended of theirs, which leaves 35 to 100 % of the noise by "
-            "where a view lies"
+            f"values between voxels are blended from those around, which leaves "
+            f"{100 * least:.0f} to {100 * most:.0f} % of the noise by where a view lies"
         )
         found.append(_refused(Flag.HU_TEXTURE, sampled.grid, _lattice(geometry), reason))
     if Flag.HU_CALIBRATION in needed and modality == "CT":

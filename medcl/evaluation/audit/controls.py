@@ -37,7 +37,11 @@ class ControlResult:
         must: Whether it must ``fail`` or ``pass``.
         task: For which task.
         found: What it did.
-        figure: The figure that told, or the worst of those that could have.
+        figure: The figure that told, or the first of those that could have.
+        title: What people call it.
+        unit: Of its values.
+        is_ratio: Whether values near 1 are good.
+        is_lowest: Whether large values are good.
         worst: Its worst value.
         limit: Its limit.
     """
@@ -47,6 +51,10 @@ class ControlResult:
     task: str
     found: Outcome
     figure: str
+    title: str
+    unit: str
+    is_ratio: bool
+    is_lowest: bool
     worst: float
     limit: float
 
@@ -191,6 +199,10 @@ def came_out(
         task=task.value,
         found="fail" if failing else "pass",
         figure="nothing could be measured" if shown is None else shown.name,
+        title="nothing could be measured" if shown is None else shown.title,
+        unit="" if shown is None else shown.unit,
+        is_ratio=shown is not None and shown.is_ratio,
+        is_lowest=shown is not None and shown.is_lowest,
         worst=0.0 if shown is None else shown.worst,
         limit=0.0 if shown is None else shown.limit,
     )

@@ -32,6 +32,7 @@ class Finding:
         p999: The same of one draw in a thousand.
         worst: Worst draw.
         limit: Worst that passes; of a ratio the upper end, its inverse is the lower one.
+        fails: Where failing begins, likewise; ``None`` for what warns at most.
         status: ``pass``, ``warn`` or ``fail``.
         num_draws: Views or pairs it was measured on.
         num_failures: Draws beyond where failing begins.
@@ -55,6 +56,7 @@ class Finding:
     p999: float
     worst: float
     limit: float
+    fails: float | None
     status: str
     num_draws: int
     num_failures: int
@@ -143,6 +145,7 @@ def finding_of(
         p999=_of_share(order, 0.999),
         worst=float(order[-1]),
         limit=float(quantity.passes),
+        fails=float(quantity.fails) if math.isfinite(quantity.fails) else None,
         status=status,
         num_draws=len(values),
         num_failures=failures,

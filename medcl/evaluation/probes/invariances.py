@@ -165,6 +165,7 @@ def _concluded(
                 value=own.value,
                 interval=own.interval,
                 untrained=untrained.value,
+                untrained_interval=untrained.interval,
                 is_needed=name in asked_for,
                 verdict=verdict_of(measure, own.value),
             )

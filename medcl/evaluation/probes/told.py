@@ -8,8 +8,9 @@ from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile, required_flags
 from medcl.evaluation.probes.mirror import Mirror
 
-_TOLD = {"R²": 0.8, "AUC": 0.9}
-_LOST = {"R²": 0.2, "AUC": 0.6}
+TOLD = {"R²": 0.8, "AUC": 0.9}
+LOST = {"R²": 0.2, "AUC": 0.6}
+"""From where on an encoder tells something, and below which it has lost it, by measure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Probe:
         value: On patients the probe has not seen.
         interval: 95 %, by bootstrap over patients.
         untrained: The same of fresh weights.
+        untrained_interval: Its 95 % interval.
         is_needed: Whether the task needs the answer.
         verdict: ``told``, ``partly`` or ``lost``.
     """
@@ -33,6 +35,7 @@ class Probe:
     value: float
     interval: tuple[float, float]
     untrained: float
+    untrained_interval: tuple[float, float]
     is_needed: bool
     verdict: str
 
@@ -52,9 +55,18 @@ def needed(task: TaskProfile, policy: Policy) -> set[str]:
 
 def verdict_of(measure: str, value: float) -> str:
     """Return ``told``, ``partly`` or ``lost``."""
-    if value >= _TOLD[measure]:
+    if value >= TOLD[measure]:
         return "told"
-    return "lost" if value < _LOST[measure] else "partly"
+    return "lost" if value < LOST[measure] else "partly"
+
+
+def _how(probe: Probe) -> str:
+    """Return what an encoder does not tell, without blaming it for what no weights tell."""
+    if probe.verdict != "lost":
+        return "tells less than fresh weights"
+    if verdict_of(probe.measure, probe.untrained) == "lost":
+        return "does not tell, as fresh weights do not either"
+    return "no longer tells"
 
 
 def warnings_of(probes: Sequence[Probe], mirror: Mirror, task: TaskProfile) -> list[str]:
@@ -63,7 +75,7 @@ def warnings_of(probes: Sequence[Probe], mirror: Mirror, task: TaskProfile) -> l
     for probe in probes:
         is_less = probe.interval[1] < probe.untrained
         if probe.is_needed and (probe.verdict == "lost" or (is_less and probe.verdict != "told")):
-            how = "no longer tells" if probe.verdict == "lost" else "tells less than fresh weights"
+            how = _how(probe)
             found.append(
                 f"The task {task.value.replace('_', ' ')} needs {probe.title}, which the encoder "
                 f"{how}: {probe.measure} {probe.value:.2f} [{probe.interval[0]:.2f}, "

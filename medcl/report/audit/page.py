@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 from medcl.augment.checking import check_policy
 from medcl.augment.contract import Flag
+from medcl.augment.grid import ViewGrid
 from medcl.augment.policy import Policy
 from medcl.augment.safety.data_facts import DataFacts
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.report import page
+from medcl.report.audit.amounts import Content
 from medcl.report.audit.measured import controls, difficulty, encoder, measured
 from medcl.report.audit.partners import partners
 from medcl.report.audit.purpose import MODALITIES, changes, purpose
 from medcl.report.audit.sign_off import limitations, reader_study, signature
-from medcl.report.audit.tables import Content
 from medcl.report.audit.verdict import verdict
 from medcl.report.page import Section
 from medcl.report.policy_words import task_words
+from medcl.report.sampling_words import sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Surroundings:
     """What stands on the page beside the measured content.
 
     Attributes:
-        sheets: One PNG per case.
+        sheets: One PNG per case and window.
         partner_sheets: One PNG per pair of two series.
         settings: The complete settings, as text.
         commands: What to type to get the page again.
@@ -55,9 +57,11 @@ def audit_page(content: Content, given: Surroundings) -> str:
     declared = check_policy(policy, task, facts=facts, accepted=accepted)
     words = task_words(policy, facts=facts, accepted=accepted)
     sections = [
-        Section("Verdict", verdict(content, declared)),
+        Section("Verdict", verdict(content, declared, words)),
         Section("Purpose", purpose(policy, task, words)),
-        Section("What the views change, and what in the world does the same", changes(policy)),
+        Section(
+            "What the views change, and what in the world does the same", changes(policy, facts)
+        ),
         Section("What was measured", measured(content)),
         Section("Pairs of two series", partners(content, given.partner_sheets)),
         Section("Controls", controls(content)),
@@ -69,12 +73,11 @@ def audit_page(content: Content, given: Surroundings) -> str:
         Section("Signatures", signature(policy_hash=policy.hash, code=given.code)),
         *_again(given),
     ]
-    size = " x ".join(str(round(length)) for length in policy.grid.extent_mm)
+    size = _size(policy.grid)
     if policy.local is not None:
-        part = " x ".join(str(round(length)) for length in policy.local.grid.extent_mm)
-        size = f"{size} mm and local ones of {part}"
+        size = f"{size} and local ones of {_size(policy.local.grid)}"
     lead = (
-        f"{MODALITIES[policy.modality]}, {policy.region}; views of {size} mm; "
+        f"{MODALITIES[policy.modality]}, {policy.region}; views of {size}; measured on "
         f"{content['num_volumes']} volumes of {content['num_patients']} patients"
     )
     return page.page(
@@ -83,6 +86,11 @@ def audit_page(content: Content, given: Surroundings) -> str:
         sections=sections,
         footer=f"{given.code}. No value of a patient stands on this page. No medical device.",
     )
+
+
+def _size(grid: ViewGrid) -> str:
+    size = " x ".join(str(round(length)) for length in grid.extent_mm)
+    return f"{size} mm (voxels of {sizes(grid.spacing_mm)} mm)"
 
 
 def _circumstances(content: Content) -> tuple[DataFacts, dict[Flag, str]]:
@@ -96,11 +104,13 @@ def _circumstances(content: Content) -> tuple[DataFacts, dict[Flag, str]]:
 
 def _views(sheets: Sequence[bytes]) -> str:
     intro = (
-        "Each case at one place: the scan, the draw with the median change, the one with the "
-        "largest, and the worst corner of all ranges; below, what each of them changed."
+        "Each case at one place: the scan as a view without any transform shows it, the random "
+        "draw with the median change, the one with the largest, and of eight draws with every "
+        "transform at an end of its range the one that changes most; below, what each of them "
+        "changed, and under it what was drawn. Changes have one scale in all windows of a case."
     )
     pictures = [
-        page.image(sheet, kind="png", description=f"Case {number}: original, views, differences.")
+        page.image(sheet, kind="png", description=f"Picture {number}: original, views, changes.")
         for number, sheet in enumerate(sheets, start=1)
     ]
     if not pictures:

@@ -5,7 +5,8 @@ from typing import Any
 
 from medcl.augment.contract import Flag
 from medcl.report import page
-from medcl.report.audit.tables import Content, findings_table, interval, number
+from medcl.report.audit.amounts import Content, interval, number
+from medcl.report.audit.tables import findings_table
 from medcl.report.policy_words import FLAGS
 
 _TITLE = "two series: "

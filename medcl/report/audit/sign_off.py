@@ -1,9 +1,12 @@
 """The end of an audit's page: reader study, limitations, signatures."""
 
 from medcl.augment.policy import Policy
+from medcl.evaluation.quantities.local import local_quantities_of
+from medcl.evaluation.quantities.partners import partner_quantities_of
+from medcl.evaluation.quantities.table import quantities_of
 from medcl.report import page
+from medcl.report.audit.amounts import Content
 from medcl.report.audit.reader_study import QUESTIONS, pairs_needed, wilson_interval
-from medcl.report.audit.tables import Content
 from medcl.report.policy_words import spoken
 
 _OWNERS = {"hu_": "CT", "lung_": "CT", "suv_": "PT", "map_": "MR_QUANTITATIVE"}
@@ -14,15 +17,16 @@ _EXAMPLES = (0, 1, 3, 8)
 def reader_study() -> str:
     """Return the questions for radiologists and how many blinded pairs the answers take."""
     intro = (
-        f"Two radiologists or more, each {_PAIRS} pairs of an original and a view in random order, "
-        f"neither knowing which is which nor what the other says; agreement is reported as kappa."
+        f"To be done by hand; nothing of it is known to this page. Two radiologists or more, each "
+        f"{_PAIRS} pairs of an original and a view in random order, neither knowing which is which "
+        f"nor what the other says; agreement is reported as Cohen's kappa."
     )
     rows = [
         [
             question.text,
-            f"{question.counted}: at most {100 * question.acceptable:g} %",
+            f"“{question.counted}” in at most {100 * question.acceptable:g} %",
             f"{pairs_needed(question.acceptable)} pairs without one",
-            "____ of ____",
+            "____\u00a0of\u00a0____",
         ]
         for question in QUESTIONS
     ]
@@ -44,17 +48,36 @@ def limitations(content: Content, policy: Policy) -> list[str]:
     said = [
         f"Measured on {content['num_volumes']} volumes of {content['num_patients']} patients of "
         f"one store; other scanners and protocols need an audit of their own.",
-        "That every view is legal does not say what an encoder makes of them; after pretraining, "
-        "medcl audit --encoder probes it.",
+        "That every view is legal does not say what an encoder makes of them; "
+        + (
+            "what this one still tells is said above."
+            if content.get("encoder")
+            else "after pretraining, medcl audit --encoder probes it."
+        ),
         "Limits are reference values of phantoms and scanners, not of this hospital's devices.",
         "Difficulty is that of a small encoder after few steps; it separates trivial from "
-        "workable and does not predict the gain from pretraining.",
-        f"Only the {policy.modality.split('_')[0]} volumes that the settings select "
-        f"were looked at, in the grid of the policy.",
+        "workable and does not predict the gain from pretraining."
+        if content.get("difficulty")
+        else "Whether there is something to learn from these views was not measured.",
+        "Only those volumes were looked at that the settings select, in the grid of the policy.",
     ]
-    missing = [spoken(name) for name in content.get("not_measured", ()) if _has(policy, name)]
-    listed = [f"Not measured, for want of what it takes: {', '.join(missing)}."] if missing else []
-    return [*said, *listed, *content.get("not_covered", ())]
+    return [*said, *_missing(content, policy), *content.get("not_covered", ())]
+
+
+def _missing(content: Content, policy: Policy) -> list[str]:
+    """Return what no figure is of, by the names that the tables use."""
+    quantities = quantities_of(policy) | partner_quantities_of(policy)
+    if policy.local is not None:
+        quantities |= local_quantities_of(policy)
+    titles = {each.name: each.title for each in quantities.values()}
+    names = [name for name in content.get("not_measured", ()) if _has(policy, name)]
+    missing = dict.fromkeys(titles.get(name, spoken(name)).split(", between ")[0] for name in names)
+    if not missing:
+        return []
+    return [
+        f"Not measured, because these volumes or what the window shows of them have nothing to "
+        f"measure it by, such as a tissue or marked lesions: {'; '.join(missing)}."
+    ]
 
 
 def _has(policy: Policy, name: str) -> bool:

@@ -3,39 +3,55 @@
 They are made of what stands in ``audit.json``, so that the page says nothing the file does not.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from medcl.augment.safety.tasks import TaskProfile
 from medcl.report import page
+from medcl.report.audit.amounts import (
+    Content,
+    amount,
+    in_unit,
+    interval,
+    number,
+    percent,
+    shares,
+    unit_words,
+)
 from medcl.report.audit.reader_study import failure_rate_below
 from medcl.report.page import Mark
-from medcl.report.policy_words import FLAGS, spoken
+from medcl.report.policy_words import FLAGS, TASKS, spoken
 
-Content = Mapping[str, Any]
-
-_UNITS = {"deg": "°"}
-_NOTHING = 1e-5
 _WORDS = {"pass": "passes", "warn": "warning", "fail": "fails"}
 _PROBES = {"told": ("tells it", "pass"), "partly": ("partly", "warn"), "lost": ("lost", "fail")}
 
 
-def findings_table(findings: Sequence[Content]) -> str:
-    """Return every measured figure with its interval, worst case, limit and verdict."""
+def findings_table(findings: Sequence[Content], *, needed: bool = True) -> str:
+    """Return every measured figure with its interval, worst case, limits and verdict.
+
+    Args:
+        findings: As they stand in ``audit.json``.
+        needed: Whether the task needs them, so that they may fail.
+
+    Returns:
+        HTML.
+    """
     rows = [
         [
             _quantity(finding),
-            f"{number(finding['mean'])} {interval(finding['interval'])}",
-            number(finding["p99"]),
-            number(finding["worst"]),
-            _limit(finding),
+            f"{_value(finding, 'mean')} {_interval(finding)}",
+            _value(finding, "p99"),
+            _value(finding, "worst"),
+            _limit(finding, finding["limit"], passes=True),
+            _failing(finding),
             str(finding["num_draws"]),
             _rate_below(finding),
             Mark(_WORDS[finding["status"]], finding["status"]),
         ]
         for finding in findings
     ]
-    header = ["quantity", "mean [95 %]", "99 %", "worst", "limit", "draws", "fails in", "verdict"]
-    return page.table(header, rows, kind="figures")
+    fails = "fails" if needed else "would fail"
+    header = ["quantity", "mean [95 %]", "99 %", "worst", "passes", fails, "draws", f"{fails} in"]
+    return page.table([*header, "verdict"], rows, kind="figures")
 
 
 def controls_table(content: Content) -> str:
@@ -51,44 +67,48 @@ def controls_table(content: Content) -> str:
     for result in results:
         good = result["found"] == result["must"]
         came_out = f"{result['found']}ed, {'as' if good else 'NOT as'} it must"
+        is_caught = result["found"] == "fail"
+        unit = result.get("unit", "")
         rows.append(
             [
                 result["name"],
-                f"must {result['must']}",
-                spoken(result["task"]),
-                spoken(result["figure"]),
-                number(result["worst"]),
-                number(result["limit"]),
+                result["must"],
+                TASKS[TaskProfile(result["task"])].split(":")[0],
+                _quantity(result) if is_caught or not good else "nothing",
+                amount(result["worst"], unit) if is_caught else "",
+                _limit(result, result["limit"], passes=True) if is_caught else "",
                 Mark(came_out, _kind(good)),
             ]
         )
-    return page.table(["control", "", "task", "caught by", "worst", "limit", "came out"], rows)
+    header = ["what was done", "must", "for", "caught by", "worst", "passes", "came out"]
+    return page.table(header, rows, kind="prose")
 
 
 def declared_table(declared: Sequence[Content]) -> str:
     """Return declared bounds against what was measured; nothing where none was.
 
-    What is declared to stay exactly and does is only counted.
+    What transforms declare to stay exactly and does is only counted; sampling is always shown.
     """
     rows: list[list[object]] = []
     num_exact = 0
     for each in declared:
         holds = each["measured"] <= each["bound"] + each.get("precision", 0.0)
-        if holds and not each["bound"]:
+        if holds and not each["bound"] and each["transform"] != "sampling":
             num_exact += 1
             continue
         rows.append(
             [
                 spoken(each["transform"]) + ", local views" * each.get("is_local", False),
                 _flag(each["flag"]),
-                f"{number(each['bound'])} {each['unit']}",
-                f"{number(each['measured'])} {each['unit']}",
+                amount(each["bound"], each["unit"]),
+                amount(each["measured"], each["unit"]),
+                amount(each.get("precision", 0.0), each["unit"]),
                 Mark("holds" if holds else "broken", _kind(holds)),
             ]
         )
-    header = ["transform", "quantity", "declared at most", "measured (99.9 %)", "the bound"]
-    exact = f"{num_exact} times a quantity is declared to stay exactly, and does." * (num_exact > 0)
-    return (page.table(header, rows) if rows else "") + page.paragraphs([exact] if exact else [])
+    header = ["by", "quantity", "declared at most", "measured (99.9 %)", "own error", "the bound"]
+    exact = f"{num_exact} times a transform declares to keep a quantity exactly, and does."
+    return (page.table(header, rows) if rows else "") + page.paragraphs([exact] * (num_exact > 0))
 
 
 def difficulty_table(difficulty: Content) -> str:
@@ -109,7 +129,13 @@ def difficulty_table(difficulty: Content) -> str:
     chance = difficulty["chance"]
     first, mean, loss = f"{100 * chance['r_at_1']:.0f} %", chance["mrr"], chance["loss"]
     rows.append(["chance", first, f"{mean:.2f}", f"{loss:.3f}", "1.00"])
-    header = ["encoder", "positive found first (R@1)", "MRR", "loss (nats)", "0 floor, 1 chance"]
+    header = [
+        "encoder",
+        "partner found first [95 %]",
+        "mean of 1/rank",
+        "loss (nats)",
+        "loss, 0 to 1",
+    ]
     return page.table(header, rows)
 
 
@@ -123,61 +149,54 @@ def probes_table(probes: Sequence[Content]) -> str:
                 probe["title"],
                 probe["measure"],
                 f"{probe['value']:.2f} {interval(probe['interval'])}",
-                f"{probe['untrained']:.2f}",
+                _untrained(probe),
                 "needed" if probe["is_needed"] else "",
                 Mark(words, kind if probe["is_needed"] else "none"),
             ]
         )
-    header = ["what", "measure", "this encoder [95 %]", "untrained", "for this task", "verdict"]
-    return page.table(header, rows)
+    header = ["what", "measure", "this encoder [95 %]", "untrained [95 %]", "for this task"]
+    return page.table([*header, "verdict"], rows)
 
 
-def number(value: float) -> str:
-    """Return a figure with three significant digits; what rounding leaves over is 0.
-
-    Example:
-        >>> number(0.000123456), number(1234.5), number(0.0)
-        ('0.000123', '1234', '0')
-    """
-    if abs(value) < _NOTHING:
-        return "0"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def interval(ends: Sequence[float]) -> str:
-    """Return an interval as text."""
-    return f"[{number(ends[0])}, {number(ends[1])}]"
-
-
-def shares(ends: Sequence[float]) -> str:
-    """Return an interval of shares in per cent."""
-    return f"[{100 * ends[0]:.0f}, {100 * ends[1]:.0f}]"
+def _untrained(probe: Content) -> str:
+    ends = probe.get("untrained_interval")
+    return f"{probe['untrained']:.2f}" + (f" {interval(ends)}" if ends else "")
 
 
 def _quantity(finding: Content) -> str:
-    unit = _UNITS.get(finding["unit"], finding["unit"])
-    name = finding.get("title") or spoken(finding["name"])
+    unit = unit_words(finding.get("unit", ""))
+    name = finding.get("title") or spoken(finding.get("name") or finding["figure"])
     return f"{name} ({unit})" if unit else name
 
 
-def _limit(finding: Content) -> str:
-    limit = float(finding["limit"])
+def _value(finding: Content, name: str) -> str:
+    return number(in_unit(finding[name], finding["unit"]))
+
+
+def _interval(finding: Content) -> str:
+    return interval([in_unit(end, finding["unit"]) for end in finding["interval"]])
+
+
+def _limit(finding: Content, limit: float, *, passes: bool) -> str:
+    """Return up to where a figure passes, or from where on it fails."""
+    unit = finding.get("unit", "")
     if finding.get("is_ratio"):
-        return f"{number(1 / limit)} to {number(limit)}" if limit else ""
-    return f"at least {number(limit)}" if finding.get("is_lowest") else f"at most {number(limit)}"
+        low, high = number(1 / limit) if limit else "0", number(limit)
+        return f"{low} to {high}" if passes else f"< {low} or > {high}"
+    signs = ("≥", "<") if finding.get("is_lowest") else ("≤", ">")
+    return f"{signs[0 if passes else 1]} {number(in_unit(limit, unit))}"
 
 
-def percent(share: float) -> str:
-    """Return a share in per cent, with two digits that count.
-
-    Example:
-        >>> percent(1.0), percent(0.0561), percent(0.11)
-        ('100', '5.6', '11')
-    """
-    return f"{float(f'{100 * share:.2g}'):g}"
+def _failing(finding: Content) -> str:
+    if "fails" not in finding:
+        return ""
+    fails = finding["fails"]
+    return "never" if fails is None else _limit(finding, float(fails), passes=False)
 
 
 def _rate_below(finding: Content) -> str:
+    if "fails" in finding and finding["fails"] is None:
+        return ""
     if "failure_rate_below" in finding:
         below = float(finding["failure_rate_below"])
     elif finding["status"] == "pass":

@@ -1,18 +1,21 @@
 """The verdict of an audit, above all else on its page."""
 
+from collections.abc import Sequence
+
 from medcl.augment.contract import Flag
 from medcl.augment.safety.verdict import Verdict
 from medcl.report import page
-from medcl.report.audit.tables import Content
-from medcl.report.policy_words import FLAGS, spoken
+from medcl.report.audit.amounts import Content, amount
+from medcl.report.policy_words import FLAGS, TASKS, TaskWords, because, on_patient, spoken
 
 
-def verdict(content: Content, declared: Verdict) -> str:
+def verdict(content: Content, declared: Verdict, words: TaskWords) -> str:
     """Return the verdict and all that it rests on.
 
     Args:
         content: What stands in ``audit.json``.
         declared: What the policy's own contract says.
+        words: What the policy may and may not be used for.
 
     Returns:
         HTML.
@@ -35,19 +38,22 @@ def verdict(content: Content, declared: Verdict) -> str:
         kind, text = "pass", "SAFE for this purpose, as declared; not all of it was measured."
     else:
         kind, text = "pass", "SAFE for this purpose, as declared and as measured."
-    details = [
+    excluded = ", ".join(task.split(":")[0] for task, _ in words.excluded)
+    details = [f"This purpose: pretraining for {TASKS[declared.task]}."]
+    details += [f"NOT valid for: {excluded}; why stands below."] * bool(excluded)
+    details += [
         f"{len(content['findings'])} quantities measured: {len(failing)} beyond what is safe, "
-        f"{len(warning)} with a warning.",
+        f"{len(warning)} with a warning{_named(warning)}.",
         f"{good} of {all_controls} controls came out as they must.",
     ]
-    details += [violation.sentence for violation in declared.violations]
+    details += [f"{reason}." for reason in because(declared.violations)]
     details += [
-        f"{FLAGS[each.flag]} unknown: {each.reason}. "
+        f"{FLAGS[each.flag]} unknown: {on_patient(each.reason)}. "
         + (f"Accepted: {each.justification}" if each.justification else "Not accepted.")
         for each in declared.unknowns
     ]
     details += [
-        f"{each.get('title') or spoken(each['name'])}: worst {each['worst']:.3g} {each['unit']}."
+        f"{each.get('title') or spoken(each['name'])}: worst {amount(each['worst'], each['unit'])}."
         for each in failing
     ]
     details += [_breached(each) for each in breaches]
@@ -67,8 +73,15 @@ def _is_hard_to_use(content: Content) -> bool:
 
 
 def _breached(breach: Content) -> str:
-    unit = f" {breach['unit']}" if breach["unit"] else ""
+    bound, measured = (amount(breach[name], breach["unit"]) for name in ("bound", "measured"))
     return (
         f"{FLAGS[Flag(breach['flag'])]}: {spoken(breach['transform'])} declares a change of "
-        f"{breach['bound']:.3g}{unit} at most, measured are {breach['measured']:.3g}{unit}."
+        f"{bound} at most, measured are {measured}."
     )
+
+
+def _named(findings: Sequence[Content]) -> str:
+    """Return the quantities of some findings in brackets; nothing of none."""
+    titles = (str(each.get("title") or spoken(each["name"])) for each in findings)
+    names = dict.fromkeys(title.split(", between ")[0].removesuffix(" by") for title in titles)
+    return f" ({'; '.join(name.removesuffix(',') for name in names)})" if names else ""
