@@ -48,3 +48,5 @@ def test_steps_that_change_places_by_chance_are_in_order(scene):
     assert ordering(replace(seen, grey=noise)) == 0.0  # the volume has contrast, the view none
     flat = replace(seen, truth=ramp / 50)
     assert ordering(replace(flat, grey=noise)) is None
+    single = replace(seen, truth=200.0 + noise)  # one tissue: its noise is no contrast to be kept
+    assert ordering(replace(single, grey=np.roll(noise, 7, axis=0))) is None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy import ndimage
 
 from medcl.evaluation.measures.observed import Grey, Observed
 from medcl.evaluation.measures.reflection import duplicated_tissue
@@ -97,8 +98,10 @@ def ordering(observed: Observed) -> float | None:
     steps = [_Step.of(view[step == one]) for one in kept]
     chance = _SURE * max(float(np.hypot(one.error, two.error)) for one, two in pairwise(steps))
     if np.ptp([each.median for each in steps]) <= chance:
-        # All the same: for want of contrast in the volume, or because the view has lost it.
-        wanted = float(np.ptp([np.median(truth[step == one]) for one in kept]))
+        # All the same: for want of contrast in the volume, or because the view has lost it. What
+        # single voxels differ by is noise, which sampling and blur may take, and no contrast.
+        around = ndimage.uniform_filter(observed.truth, size=3)[level]
+        wanted = float(np.ptp([np.median(around[step == one]) for one in kept]))
         return 0.0 if wanted > chance else None
     ranks = np.argsort(np.argsort(_risen(steps), kind="stable"))
     return float(np.corrcoef(ranks, np.arange(len(kept)))[0, 1])

@@ -74,10 +74,6 @@ def local_quantities_of(policy: Policy) -> dict[str, Quantity]:
     found["lesion_inconsistent"] = replace(
         found["lesion_inconsistent"], title="lesion shown by one of global and local view only"
     )
-    if policy.modality == "CT":
-        # A small view may show one tissue, and a blur takes the order of its noise: 0, which is no
-        # order, then warns only. What is turned round fails; that values move is told in HU.
-        found["ordering"] = replace(found["ordering"], fails=-0.5)
     own = {each.name: each for each in _OWN}
     return {name: _of_local(each) for name, each in (found | own).items()}
 
