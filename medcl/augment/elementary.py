@@ -165,6 +165,15 @@ def in_instructions(lines: str, *values: torch.Tensor) -> torch.Tensor:
         lines: They write ``$0``, of the type of the values, and read ``$1``, ``$2`` and so on.
             ``$0`` must be written last, since it may be the register of an input.
         values: All float32 or all int32; they broadcast.
+
+    Returns:
+        Of the shape that the values have together, and of their type.
+
+    Raises:
+        NotImplementedError: It was called outside of a kernel.
+
+    References:
+        NVIDIA, "PTX ISA". Torch's compiler hands the lines to Triton's ``inline_asm_elementwise``.
     """
     made: torch.Tensor = torch.ops.medcl.in_instructions(values, lines)
     return made
