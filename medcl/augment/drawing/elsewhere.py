@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool
 
 from medcl.augment.chance import Chance
-from medcl.augment.drawing.placing import SAFETY, Place, fits, near_poses
-from medcl.augment.drawing.pose import Move, Pose, on_lattice, spread_over
+from medcl.augment.drawing.placing import Place, fits, near_poses
+from medcl.augment.drawing.pose import Move, Pose, on_lattice, region_of
+from medcl.augment.drawing.region import SAFETY, Region, part
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.partner import OtherSeries
-from medcl.geometry.affine import transform_points
 from medcl.runtime.seeds import generator
-from medcl.shapes import Points
 
 
 def wished(
@@ -55,10 +53,11 @@ def draw_elsewhere(
     Returns:
         The pose; ``None`` where the other volume does not show enough of that place.
     """
-    least = min(place.crop.min_overlap + SAFETY, 1.0)
     grid, other = place.grid, place.source
+    bent = first.warp is not None or move.warp is not None
+    least = min(place.crop.min_overlap + (SAFETY if bent else 0.0), 1.0)
     # No pose shows more of the first view than the other volume itself has of it.
-    if _part(_measured(first, grid, shown), _holds(other, spread_over(first, grid))) < least:
+    if part([region_of(first, grid), _measured(shown)], [_measured(other)]) < least:
         return None
     for pose in near_poses(chance, place, move, first=first):
         candidate = on_lattice(pose, other, grid)
@@ -78,7 +77,7 @@ def shared(first: Pose, shown: Source, second: Pose, other: Source, grid: ViewGr
         grid: Of both views.
 
     Returns:
-        The smaller of both ways, a fraction from 0 to 1, estimated on a 10 x 10 x 10 lattice.
+        The smaller of both ways, a fraction from 0 to 1, see `part`.
 
     Example:
         >>> from medcl.augment.drawing.source import Source
@@ -89,30 +88,10 @@ def shared(first: Pose, shown: Source, second: Pose, other: Source, grid: ViewGr
         >>> shared(pose, whole, pose, upper, grid)
         0.7
     """
-    return min(
-        _part(_measured(one, grid, its), _also(one, grid, another, of_another))
-        for one, its, another, of_another in (
-            (first, shown, second, other),
-            (second, other, first, shown),
-        )
-    )
+    one = [region_of(first, grid), _measured(shown)]
+    another = [region_of(second, grid), _measured(other)]
+    return min(part(one, another), part(another, one))
 
 
-def _measured(pose: Pose, grid: ViewGrid, source: Source) -> Bool[np.ndarray, "P"]:
-    return _holds(source, spread_over(pose, grid))
-
-
-def _also(pose: Pose, grid: ViewGrid, another: Pose, source: Source) -> Bool[np.ndarray, "P"]:
-    """Return which places of a view another one shows too, inside of its own volume."""
-    points = spread_over(pose, grid)
-    return np.asarray(another.shows(points, grid) & _holds(source, points))
-
-
-def _holds(source: Source, points: Points) -> Bool[np.ndarray, "P"]:
-    voxels = transform_points(np.linalg.inv(source.affine), points)
-    last = np.asarray(source.shape) - 0.5
-    return np.asarray(((voxels >= -0.5 - 1e-6) & (voxels <= last + 1e-6)).all(axis=1))
-
-
-def _part(of: Bool[np.ndarray, "P"], also: Bool[np.ndarray, "P"]) -> float:
-    return float((of & also).sum() / max(of.sum(), 1))
+def _measured(source: Source) -> Region:
+    return Region(source.to_voxel, np.full(3, -0.5), np.asarray(source.shape) - 0.5)

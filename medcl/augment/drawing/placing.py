@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.drawing.pose import Move, Pose, is_overlap, moved_pose, on_lattice, spread_over
+from medcl.augment.drawing.pose import Move, Pose, is_overlap, moved_pose, on_lattice, region_of
+from medcl.augment.drawing.region import Region, part
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.transforms.crop import LESION_KEPT, Crop
@@ -20,8 +21,6 @@ ATTEMPTS = 16
 _RECENT = 8  # answers about so many views are kept: one is compared with several in turn
 NEARER = 0.75
 """Each place that is tried lies nearer to a safe one than that before."""
-SAFETY = 0.02
-"""The overlap is estimated on a lattice; so much more keeps the true one above the bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +110,8 @@ def body_ends(source: Source) -> tuple[Vector3, Vector3]:
 @lru_cache(maxsize=_RECENT)
 def body_fraction(pose: Pose, place: Place) -> float:
     """Return the part of a view that lies in the body, or in the volume where that is unknown."""
-    source = place.source
-    points = spread_over(pose, place.grid)
-    voxels = transform_points(source.to_voxel, points)
-    low, high = body_ends(source)
-    x, y, z = ((voxels >= low) & (voxels <= high)).T
-    return float((x & y & z).mean())
+    body = Region(place.source.to_voxel, *body_ends(place.source))
+    return part([region_of(pose, place.grid)], [body])
 
 
 @lru_cache(maxsize=_RECENT)
@@ -178,8 +173,7 @@ def _cuts(pose: Pose, place: Place) -> int:
 def fits(candidate: Pose, first: Pose, place: Place) -> bool:
     """Return whether a pose shares with the first one what the crop asks for."""
     crop = place.crop
-    least = min(crop.min_overlap + SAFETY, 1.0)
-    if crop.min_overlap > 0 and not is_overlap(first, candidate, place.grid, least):
+    if crop.min_overlap > 0 and not is_overlap(first, candidate, place.grid, crop.min_overlap):
         return False
     if crop.min_body_fraction > 0:
         most = min(crop.min_body_fraction, body_fraction(first, place))

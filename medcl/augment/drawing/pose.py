@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool
 
+from medcl.augment.drawing.region import Region, is_shared, part
 from medcl.augment.drawing.source import Source
 from medcl.augment.grid import ViewGrid
 from medcl.augment.transforms.transform import Linear
@@ -13,11 +14,9 @@ from medcl.augment.warp import Warp, inverse
 from medcl.geometry import affine as affines
 from medcl.shapes import Affine, Points, Vector3
 
-_LATTICE = 10
 _RECENT = 8
 
 Inside = Bool[np.ndarray, "P"]
-_Axis = Float64[np.ndarray, "_"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,35 +59,15 @@ class Pose:
 
     def shows(self, world: Points, grid: ViewGrid) -> Inside:
         """Return which world points lie inside of the view, edges included, shape ``(P,)``."""
-        straight, shown, near = self._sorted(world, grid)
-        return self._decided(straight, shown, near, grid)
-
-    def shows_part(self, world: Points, grid: ViewGrid, least: float) -> bool:
-        """Return whether at least such a part of world points lies inside of the view."""
-        straight, shown, near = self._sorted(world, grid)
-        # Most of the time is spent on points near the sides, and mostly they do not matter.
-        if near is not None and not shown.mean() >= least:
-            if (shown | near).mean() < least:
-                return False
-            shown = self._decided(straight, shown, near, grid)
-        return bool(shown.mean() >= least)
-
-    def _sorted(self, world: Points, grid: ViewGrid) -> tuple[Points, Inside, Inside | None]:
-        """Return places before they are displaced, which are surely inside, and which may be."""
         straight = affines.transform_points(self.world_to_view(grid), world)
         if self.warp is None:
-            return straight, _inside(straight, grid), None
+            return _inside(straight, grid)
         reach = self.warp.reach_voxels
         shown = _inside(straight, grid, margin=-reach)
         # Only what lies near the sides may be drawn in or pushed out.
-        return straight, shown, _inside(straight, grid, margin=reach) & ~shown
-
-    def _decided(
-        self, straight: Points, shown: Inside, near: Inside | None, grid: ViewGrid
-    ) -> Inside:
-        if self.warp is not None and near is not None:
-            places = inverse(self.warp, straight[near], tolerance_voxels=1e-3)
-            shown[near] = _inside(places, grid)
+        near = _inside(straight, grid, margin=reach) & ~shown
+        places = inverse(self.warp, straight[near], tolerance_voxels=1e-3)
+        shown[near] = _inside(places, grid)
         return shown
 
 
@@ -125,21 +104,23 @@ def overlap(first: Pose, second: Pose, grid: ViewGrid, other: ViewGrid | None = 
         other: The grid of the second view; the same by default.
 
     Returns:
-        A fraction from 0 to 1: exact where the views lie parallel at one spacing and neither is
-        displaced, else estimated on a 10 x 10 x 10 lattice.
+        A fraction from 0 to 1: exact where neither is displaced, else estimated, see `part`.
 
     Example:
         >>> still = Pose(np.zeros(3), np.eye(3))
         >>> aside = Pose(np.array([5.0, 0.0, 0.0]), np.eye(3))
-        >>> overlap(still, aside, ViewGrid(size_voxels=(10, 10, 10), spacing_mm=(1.0, 1.0, 1.0)))
+        >>> grid = ViewGrid(size_voxels=(10, 10, 10), spacing_mm=(1.0, 1.0, 1.0))
+        >>> overlap(still, aside, grid)
         0.5
     """
-    other = other or grid
-    return min(seen(first, grid, second, other), seen(second, other, first, grid))
+    one, another = region_of(first, grid), region_of(second, other or grid)
+    return min(part([one], [another]), part([another], [one]))
 
 
 def is_overlap(first: Pose, second: Pose, grid: ViewGrid, least: float) -> bool:
     """Return whether `overlap` of two views of one grid is at least so much.
+
+    Displaced views are asked for a little more, see `is_shared`.
 
     Example:
         >>> still, aside = (Pose(np.array([x, 0.0, 0.0]), np.eye(3)) for x in (0.0, 5.0))
@@ -147,56 +128,14 @@ def is_overlap(first: Pose, second: Pose, grid: ViewGrid, least: float) -> bool:
         >>> is_overlap(still, aside, grid, 0.5), is_overlap(still, aside, grid, 0.6)
         (True, False)
     """
-    if (shared := _seen_parallel(first, grid, second, grid)) is not None:
-        return shared >= least
-    pairs = ((first, second), (second, first))
-    return all(other.shows_part(spread_over(one, grid), grid, least) for one, other in pairs)
-
-
-def seen(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float:
-    """Return the part of the first view that the second one shows too, see `overlap`."""
-    shared = _seen_parallel(first, grid, second, other)
-    if shared is not None:
-        return shared
-    return float(second.shows(spread_over(first, grid), other).mean())
-
-
-def _seen_parallel(first: Pose, grid: ViewGrid, second: Pose, other: ViewGrid) -> float | None:
-    """Return what `seen` does where both views lie parallel at one spacing, else ``None``.
-
-    Planes of a lattice leave a parallel view as a whole: an estimate would err by up to half a
-    tenth along each axis, far more than where the views are turned.
-    """
-    to_other = second.world_to_view(other) @ first.view_to_world(grid)
-    is_parallel = np.abs(to_other[:3, :3] - np.eye(3)).max() < 1e-9
-    if not is_parallel or first.warp is not None or second.warp is not None:
-        return None
-    own, its = np.asarray(grid.size_voxels), np.asarray(other.size_voxels)
-    low, high = to_other[:3, 3], to_other[:3, 3] + own
-    shared = np.minimum(high, its) - np.maximum(low, 0)
-    return float((np.clip(shared, 0, None) / own).prod())
+    return is_shared(region_of(first, grid), region_of(second, grid), least)
 
 
 @lru_cache(maxsize=_RECENT)
-def spread_over(pose: Pose, grid: ViewGrid) -> Points:
-    """Return the world points of a 10 x 10 x 10 lattice over a view, shape ``(1000, 3)``.
-
-    They are not to be written to: one view is compared with several others in turn.
-    """
-    (x, y, z), points = _lattice(grid)
-    if pose.warp is not None:
-        points = points + pose.warp.on_axes(x, y, z).reshape(-1, 3)
-    spread = affines.transform_points(pose.view_to_world(grid), points)
-    spread.flags.writeable = False
-    return spread
-
-
-@lru_cache(maxsize=_RECENT)
-def _lattice(grid: ViewGrid) -> tuple[tuple[_Axis, _Axis, _Axis], Points]:
-    """Return the view voxels of a lattice over a grid, per axis and all of them."""
-    steps = (np.arange(_LATTICE) + 0.5) / _LATTICE
-    x, y, z = (steps * size - 0.5 for size in grid.size_voxels)
-    return (x, y, z), np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1).reshape(-1, 3)
+def region_of(pose: Pose, grid: ViewGrid) -> Region:
+    """Return the region that a view takes up; one view is compared with several in turn."""
+    last = np.asarray(grid.size_voxels) - 0.5
+    return Region(pose.world_to_view(grid), np.full(3, -0.5), last, pose.warp)
 
 
 def _middle(grid: ViewGrid) -> Vector3:

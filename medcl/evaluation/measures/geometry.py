@@ -3,8 +3,7 @@
 import numpy as np
 
 from medcl.evaluation.measures.observed import Observed
-from medcl.geometry.affine import transform_points
-from medcl.shapes import Affine
+from medcl.evaluation.measures.sharing import shared_fraction
 
 
 def view_geometry(observed: Observed) -> dict[str, float]:
@@ -47,8 +46,7 @@ def pair_geometry(first: Observed, second: Observed) -> dict[str, float]:
     Returns:
         Angle in degrees, size as a fraction, and the smaller part of one that the other shows.
     """
-    x, y, z = first.grey.shape
-    shared = shared_fraction(first.map.view_to_world, second.map.view_to_world, (x, y, z))
+    shared = shared_fraction(first.map, second.map)
     return {**between_views(first, second), "overlap": shared}
 
 
@@ -91,38 +89,3 @@ def turn_and_zoom(linear: np.ndarray) -> tuple[float, tuple[float, float]]:
     cosine = (np.trace(turn * np.sign(np.linalg.det(turn))) - 1) / 2
     angle = float(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
     return angle, (float(1 / stretches.max()), float(1 / stretches.min()))
-
-
-def shared_fraction(first: Affine, second: Affine, shape: tuple[int, int, int]) -> float:
-    """Return the part of one view that another shows too, the smaller of both ways.
-
-    Args:
-        first: View voxel → world of one view.
-        second: The same of the other.
-        shape: Voxels of both.
-
-    Returns:
-        A fraction from 0 to 1: of parallel views what the shift leaves along each axis, since
-        counting would take in or leave out whole planes; else counted over every second voxel.
-
-    Example:
-        >>> aside = np.eye(4)
-        >>> aside[0, 3] = 4.0
-        >>> shared_fraction(np.eye(4), aside, (8, 8, 8))
-        0.5
-        >>> aside[0, 3] = 1.0
-        >>> shared_fraction(np.eye(4), aside, (8, 8, 8))
-        0.875
-    """
-    between = np.linalg.inv(second) @ first
-    if np.allclose(between[:3, :3], np.eye(3), rtol=0, atol=1e-9):
-        left = 1 - np.abs(between[:3, 3]) / np.asarray(shape)
-        return float(np.clip(left, 0, None).prod())
-    index = np.stack(np.meshgrid(*(np.arange(0, n, 2) + 0.5 for n in shape), indexing="ij"), -1)
-    places = index.reshape(-1, 3)
-    shares = []
-    for one, other in ((first, second), (second, first)):
-        seen = transform_points(np.linalg.inv(other) @ one, places)
-        inside = (seen >= -0.5) & (seen <= np.asarray(shape) - 0.5)
-        shares.append(float(inside.all(axis=1).mean()))
-    return min(shares)

@@ -6,6 +6,7 @@ from scipy import ndimage
 from medcl.evaluation.measures.agreement import FEWEST_POINTS, agreement, binned, edges_of
 from medcl.evaluation.measures.geometry import between_views
 from medcl.evaluation.measures.observed import Observed
+from medcl.evaluation.measures.sharing import shared_fraction
 from medcl.geometry.affine import transform_points
 from medcl.shapes import Points
 
@@ -32,7 +33,7 @@ def partner_pair(first: Observed, second: Observed, *, aside_mm: float) -> dict[
     figures = {
         "mirrored": float(handed[0] * handed[1] < 0),
         **between_views(first, second),
-        "overlap": min(_also_shown(first, second), _also_shown(second, first)),
+        "overlap": shared_fraction(first.map, second.map, measured=True),
     }
     world = _world_of(first)
     step = -(-len(world) // _MOST_VOXELS)
@@ -59,7 +60,7 @@ def _world_of(view: Observed) -> Points:
 
 
 def _seen_in(view: Observed, world: Points) -> Points:
-    return transform_points(np.linalg.inv(view.map.view_to_world), world)
+    return view.map.voxels_of(world)
 
 
 def _within(view: Observed, voxels: Points) -> np.ndarray:
@@ -70,16 +71,6 @@ def _within(view: Observed, voxels: Points) -> np.ndarray:
 def _of_nearest(view: Observed, values: np.ndarray, voxels: Points) -> np.ndarray:
     x, y, z = np.clip(np.rint(voxels), 0, np.asarray(view.grey.shape) - 1).astype(int).T
     return np.asarray(values[x, y, z])
-
-
-def _also_shown(view: Observed, other: Observed) -> float:
-    """Return the part of what a view shows of its volume that another shows of its own."""
-    world = _world_of(view)
-    step = -(-len(world) // _MOST_VOXELS)
-    inside = view.map.inside.ravel()[::step]
-    voxels = _seen_in(other, world[::step][inside])
-    shown = _within(other, voxels) & _of_nearest(other, other.map.inside, voxels)
-    return float(shown.mean()) if len(shown) else 0.0
 
 
 def _agreement(

@@ -10,8 +10,9 @@ from torch import device
 
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.sampling import sample
+from medcl.geometry.affine import transform_points
 from medcl.geometry.jacobian import digital_jacobian
-from medcl.shapes import Affine
+from medcl.shapes import Affine, Points
 
 Places = Float64[np.ndarray, "3 X Y Z"]
 Inside = Bool[np.ndarray, "X Y Z"]
@@ -20,6 +21,8 @@ _FAR = 10_000
 _MOST_POINTS = 20_000
 _STRAIGHT_VOXELS = 2e-3
 _BLOCK = 8
+_MOST_TURNS = 40
+_NEAR_VOXELS = 1e-3
 _HALF = 0.5 + 2e-3  # a voxel reaches half its size beyond its centre; rendering needs the rest
 
 
@@ -40,6 +43,7 @@ class ViewMap:
     places: Places
     inside: Inside
     nearest: Int64[np.ndarray, "X Y Z"]
+    source_shape: tuple[int, int, int]
     source_affine: Affine
     view_to_world: Affine
     deviation_voxels: float
@@ -104,6 +108,40 @@ class ViewMap:
         return np.stack(
             [ndimage.map_coordinates(each, voxels, order=1, mode="nearest") for each in off]
         )
+
+    def world_of(self, voxels: Points) -> Points:
+        """Return the world points in mm that places of the view show, shape ``(P, 3)``.
+
+        Args:
+            voxels: Places in the view, between its voxels too.
+        """
+        straight = transform_points(self.view_to_world, voxels)
+        if self.is_straight:
+            return straight
+        return np.asarray(straight + self.departure_at(voxels.T).T @ self.source_affine[:3, :3].T)
+
+    def voxels_of(self, world: Points) -> Points:
+        """Return where the view shows world points, in its voxels, inside of it or not.
+
+        A map that does not fold departs from its affine by less than places lie apart, so that
+        taking the departure away at each place that is found leads nearer to the true one.
+        """
+        to_voxel = np.linalg.inv(self.view_to_world)
+        found = transform_points(to_voxel, world)
+        if self.is_straight:
+            return found
+        for _ in range(_MOST_TURNS):
+            off = (self.world_of(found) - world) @ to_voxel[:3, :3].T
+            found = found - off
+            if np.abs(off).max() < _NEAR_VOXELS:
+                break
+        return found
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of the view along each axis."""
+        x, y, z = self.inside.shape
+        return x, y, z
 
     @property
     def is_straight(self) -> bool:
@@ -205,6 +243,7 @@ def _view_map(places: Places, lattice: Lattice, affine: Affine) -> ViewMap:
         places=places,
         inside=np.asarray(((places >= -_HALF) & (places <= last + _HALF)).all(axis=0)),
         nearest=np.ravel_multi_index((x, y, z), lattice.source_shape),
+        source_shape=lattice.source_shape,
         source_affine=affine,
         view_to_world=affine @ fitted,
         deviation_voxels=float(np.abs(off).max()),
