@@ -233,7 +233,7 @@ def test_what_sampling_moves_adds_to_what_transforms_do():
     assert check_policy(stronger).is_safe
     assert codes(stronger, facts=long) == {("sampling", "SC010")}
     apart = replace(views, transforms=(replace(CROP, min_overlap=0.1), gain))
-    assert codes(apart, facts=long) == {("sampling", "SC010")}
+    assert codes(apart, facts=long) == {("sampling", "SC010"), ("crop", "SC013")}
 
 
 def test_a_volume_too_short_for_a_bound_leaves_density_unknown_until_somebody_answers_for_it():

@@ -50,7 +50,7 @@ def find_violations(
             tolerance = tolerance_of(flag, region)
             broken = _broken(live, flag, modality)
             found += broken or departing(live, flag, modality, tolerance, native)
-    found += beyond_acquisitions(live, modality, region)
+    found += beyond_acquisitions(live, modality, region, native)
     found += windowed(window, modality, task)
     return found + list(hiding(live, task))
 

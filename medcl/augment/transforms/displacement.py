@@ -26,6 +26,7 @@ FOLDING = 0.403
 
 _TRACE = 2.4793  # largest sum over control points of |dB/dx + dB/dy + dB/dz|
 _SLOPE = 1.5  # largest sum over control points of |dB/dx|
+_BRAIN_MM = 4.0
 _LANDMARKS = 4.0  # axes between landmarks so many control distances apart count as the patient's
 
 
@@ -115,10 +116,14 @@ class Displacement:
         )
 
     def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
-        """Return 0.30, far from folding; a brain hardly moves: control points from 25 mm on."""
+        """Return 0.30, far from folding; a brain moves by 4 mm at most, control points 25 mm apart.
+
+        The part of a distance that this is depends on the distance.
+        """
         del modality
+        brain = min(0.15, _BRAIN_MM / self.spacing_mm)
         return {
-            "max_fraction": (0.0, 0.15 if region == "head" else 0.30),
+            "max_fraction": (0.0, brain if region == "head" else 0.30),
             "spacing_mm": (25.0 if region == "head" else 10.0, 1000.0),
         }
 
