@@ -64,7 +64,8 @@ class Unknown:
     Attributes:
         flag: The quantity.
         reason: What is not known.
-        justification: Why somebody takes responsibility for it; ``None`` where nobody does.
+        justification: Why somebody takes responsibility for it; ``None``, or no words, where
+            nobody does.
     """
 
     flag: Flag
@@ -113,7 +114,7 @@ class Verdict:
     @property
     def open(self) -> tuple[Unknown, ...]:
         """What is not known and not accepted."""
-        return tuple(unknown for unknown in self.unknowns if unknown.justification is None)
+        return tuple(each for each in self.unknowns if not (each.justification or "").strip())
 
     @property
     def is_safe(self) -> bool:

@@ -116,10 +116,7 @@ class Displacement:
         )
 
     def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
-        """Return 0.30, far from folding; a brain moves by 4 mm at most, control points 25 mm apart.
-
-        The part of a distance that this is depends on the distance.
-        """
+        """Return 0.30, far from folding; of a head 4 mm of the distance, 25 mm or more."""
         del modality
         brain = min(0.15, _BRAIN_MM / self.spacing_mm)
         return {
