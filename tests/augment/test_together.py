@@ -17,6 +17,8 @@ from medcl.augment.transforms.kernel_change import KernelChange
 from medcl.augment.transforms.low_resolution import LowResolution
 from medcl.augment.transforms.monai_adapter import Monai
 from medcl.augment.transforms.monai_affine import MonaiAffine
+from medcl.augment.transforms.monotone_map import MonotoneMap
+from medcl.augment.transforms.noise import RicianNoise
 from medcl.augment.transforms.scale import Scale
 from medcl.augment.transforms.shear import GantryTilt, Shear
 
@@ -123,6 +125,23 @@ def test_a_brain_moves_by_four_millimetres_however_smoothly(spacing_mm, fraction
 def test_larger_voxels_of_pet_stay_below_seven_millimetres():
     assert codes("PT", LowResolution(voxel_mm=(0.0, 3.9))) == set()
     assert codes("PT", LowResolution(voxel_mm=(0.0, 4.5))) == {"SC013"}
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Gamma(exponent=(0.8, 1.25)),
+        RicianNoise(sd_fraction=(0.0, 0.03)),
+        MonotoneMap(slope=(1.0, 1.5)),
+        monai("rician_noise", 0.0, 0.03),
+    ],
+    ids=lambda each: each.kind,
+)
+def test_fractions_are_of_something(transform):
+    raw, one = FixedWindow(low=0.0, high=3000.0), FixedWindow(low=0.0, high=1.0)
+    assert codes("MR_WEIGHTED", transform, window=raw) == {"SC070"}
+    assert codes("MR_WEIGHTED", transform, window=one) == set()
+    assert codes("MR_WEIGHTED", Gain(factor=(0.8, 1.2)), window=raw) == set()
 
 
 @pytest.mark.parametrize("task", ["suv_absolute", "suv_ratio", "suv_total"])

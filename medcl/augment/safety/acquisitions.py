@@ -1,10 +1,9 @@
-"""What no scanner does: ranges beyond real acquisitions, windows, and what hides a task."""
+"""What no scanner does: ranges beyond real acquisitions, and what hides a task."""
 
 import math
 from collections.abc import Iterator, Mapping
 
 from medcl.augment.contract import PolicyModality, Region
-from medcl.augment.normalisation import FixedWindow, Normalisation
 from medcl.augment.safety.refusing import SLACK, Transforms, effect_of, violation
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.safety.value_bounds import spread_of
@@ -19,9 +18,6 @@ from medcl.augment.transforms.gain import Gain
 from medcl.augment.transforms.scale import Scale
 from medcl.augment.worst_case import HasLine, HasSpread
 
-_DENSITY_HU = (-1000.0, 1000.0)
-_UPTAKE_SUV = (0.0, 15.0)
-_UPTAKES = {TaskProfile.SUV_ABSOLUTE, TaskProfile.SUV_RATIO, TaskProfile.SUV_TOTAL}
 _TIMES_NATIVE = 2.0
 """The noise of a scan at a quarter of the dose, by that of the scan there is."""
 _MOST: Mapping[PolicyModality, Mapping[str, tuple[float, str]]] = {
@@ -156,38 +152,6 @@ def _beyond(
             )
         ]
     return []
-
-
-def windowed(window: Normalisation, modality: PolicyModality, task: TaskProfile) -> list[Violation]:
-    """Return a violation where the window takes away what a modality or task is about."""
-    if not isinstance(window, FixedWindow):
-        breaks = modality in {"CT", "PT", "MR_QUANTITATIVE"}
-        found, allowed = "each volume's own", "a fixed window"
-        reason = f"a range of each volume's own takes the calibration of {modality} away"
-    else:
-        (low, high), unit, what = _DENSITY_HU, "HU", "density"
-        needs_all = modality == "CT" and task in {TaskProfile.DENSITY, TaskProfile.TEXTURE}
-        if modality == "PT":
-            (low, high), unit, what = _UPTAKE_SUV, "SUV", "uptake"
-            needs_all = task in _UPTAKES
-        breaks = needs_all and (window.low > low or window.high < high)
-        found, allowed = (
-            f"{window.low:g} to {window.high:g}",
-            f"at least {low:g} to {high:g} {unit}",
-        )
-        reason = f"what is clipped has no {what} any more"
-    if not breaks:
-        return []
-    return [
-        Violation(
-            code="SC012",
-            transform="window",
-            parameter=window.kind,
-            found=found,
-            allowed=allowed,
-            reason=reason,
-        )
-    ]
 
 
 def hiding(live: Transforms, task: TaskProfile) -> Iterator[Violation]:

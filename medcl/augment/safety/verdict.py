@@ -24,8 +24,9 @@ CODES: Mapping[Flag, str] = {
     Flag.UPTAKE_TOTAL: "SC052",
     Flag.FOV_TRUTH: "SC060",
 }
-"""Stable code of each broken flag. Further: SC012 window, SC013 beyond real acquisitions, SC090
-physics of another modality, SC100 not in this modality, SC110 hides what the task is about."""
+"""Stable code of each broken flag. Further: SC012 window, SC013 beyond real acquisitions, SC070
+range without a unit, SC090 physics of another modality, SC100 not in this modality, SC110 hides
+what the task is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

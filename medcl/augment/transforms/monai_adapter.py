@@ -25,6 +25,7 @@ from medcl.augment.transforms.bias_field import BiasField
 from medcl.augment.transforms.blur import Blur
 from medcl.augment.transforms.gain import Gain, Gamma
 from medcl.augment.transforms.gibbs import Gibbs
+from medcl.augment.transforms.kernel_change import OVERSHOOT_HU
 from medcl.augment.transforms.monai_calls import Call, View
 from medcl.augment.transforms.monai_names import MonaiUnit, require_contract
 from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
@@ -128,13 +129,14 @@ class Monai:
         entry = _ENTRIES[self.transform]
         seeds = setting.seeds
         words = (seeds if isinstance(seeds, torch.Tensor) else seed_words(seeds)).tolist()
+        overshoot = OVERSHOOT_HU if setting.modality == "CT" else float("inf")
         changed = views.clone()
         for row, amount in enumerate(parameters["amount"][:, 0].tolist()):
             if amount == entry.identity:
                 continue
             seed = derive_seed(*words[row], setting.stream, "monai") % 2**32
             known = None if setting.measured is None else setting.measured[row].to("cpu")
-            call = Call(amount, setting.spacing_mm, seed, known)
+            call = Call(amount, setting.spacing_mm, seed, known, overshoot)
             view = views[row].detach().to("cpu", torch.float32)
             changed[row] = entry.run(view, call).to(views)
         return changed
