@@ -19,6 +19,7 @@ from medcl.augment.transforms.monai_adapter import Monai
 from medcl.augment.transforms.monai_affine import MonaiAffine
 from medcl.augment.transforms.monotone_map import MonotoneMap
 from medcl.augment.transforms.noise import RicianNoise
+from medcl.augment.transforms.respiratory_blur import RespiratoryBlur
 from medcl.augment.transforms.scale import Scale
 from medcl.augment.transforms.shear import GantryTilt, Shear
 
@@ -114,6 +115,12 @@ def test_a_library_s_ringing_may_hide_a_small_lesion_as_medcl_s_own_does():
         assert codes("MR_WEIGHTED", each, task=TaskProfile.SIZE) == {"SC040"}
 
 
+def test_breathing_smears_a_small_lesion_over_more_than_its_length():
+    breath = RespiratoryBlur(range_mm=(0.0, 10.0))
+    assert codes("PT", breath, task=LATERAL) == set()
+    assert codes("PT", breath, task=TaskProfile.SIZE) == {"SC040"}
+
+
 @pytest.mark.parametrize(("spacing_mm", "fraction"), [(25.0, 0.15), (40.0, 0.1), (100.0, 0.04)])
 def test_a_brain_moves_by_four_millimetres_however_smoothly(spacing_mm, fraction):
     for part, is_fine in ((1.0, True), (1.01, False)):
@@ -123,8 +130,8 @@ def test_a_brain_moves_by_four_millimetres_however_smoothly(spacing_mm, fraction
 
 
 def test_larger_voxels_of_pet_stay_below_seven_millimetres():
-    assert codes("PT", LowResolution(voxel_mm=(0.0, 3.9))) == set()
-    assert codes("PT", LowResolution(voxel_mm=(0.0, 4.5))) == {"SC013"}
+    assert codes("PT", LowResolution(voxel_mm=(0.0, 3.5))) == set()
+    assert codes("PT", LowResolution(voxel_mm=(0.0, 3.6))) == {"SC013"}
 
 
 @pytest.mark.parametrize(
