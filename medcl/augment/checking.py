@@ -11,6 +11,7 @@ from medcl.augment.safety.data_facts import DataFacts, find_unknowns
 from medcl.augment.safety.local_views import find_local_violations
 from medcl.augment.safety.native_noise import native_noise
 from medcl.augment.safety.partners import find_partner_unknowns, find_partner_violations
+from medcl.augment.safety.places import find_place_violations
 from medcl.augment.safety.sampling_check import (
     Sampled,
     find_sampling_unknown,
@@ -70,6 +71,13 @@ def check_policy(
         transforms=policy.named,
         task=task,
         native=native_noise(policy.modality, policy.region, facts),
+    )
+    violations += find_place_violations(
+        policy.grid,
+        policy.named,
+        modality=policy.modality,
+        region=policy.region,
+        task=task,
     )
     if policy.local is not None:
         violations += find_local_violations(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-CONTRACT_VERSION = 4
+CONTRACT_VERSION = 5
 """Part of every policy's hash; raised whenever a claim, tolerance or rule changes."""
 
 PolicyModality = Literal["CT", "MR_WEIGHTED", "MR_QUANTITATIVE", "PT", "OT"]

@@ -26,12 +26,30 @@ Flag = Literal[
 ]
 
 
+_FEWEST_LETTERS = 8
+
+
+def _in_words(text: str) -> str:
+    """Return a justification that may say something, in any script.
+
+    Raises:
+        ValueError: It has too few different letters: spaces and repetitions answer for nothing.
+    """
+    letters = {letter.lower() for letter in text if letter.isalpha()}
+    if len(letters) < _FEWEST_LETTERS:
+        raise ValueError(
+            f"a justification says in words why it is right all the same; this one has "
+            f"{len(letters)} different letters."
+        )
+    return text
+
+
 class AcceptConfig(Section):
     """One quantity whose being unknown is accepted; it is kept with everything that follows."""
 
     flag: Flag
     """The quantity, as the refusal names it"""
-    justification: Annotated[str, Field(min_length=20, max_length=1000)]
+    justification: Annotated[str, Field(min_length=20, max_length=1000), AfterValidator(_in_words)]
     """Why it is right all the same, in words a reviewer can judge; nothing that names a patient"""
 
 

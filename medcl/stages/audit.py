@@ -25,6 +25,7 @@ from medcl.stages.audit_papers import (
     REPORT,
     SENTENCES,
     Pictures,
+    judged,
     keep,
     sentences,
     settings_of,
@@ -121,10 +122,9 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         progress=progress,
     )
     content: dict[str, object] = {
-        **report.to_json(),
+        **judged(report, verdict),
         "task": config.task,
         "policy": policy.to_json(),
-        "verdict": verdict.to_json(),
         "facts": facts.to_json(),
         "sampling": [each.to_json() for each in sampled_views(policy, facts)],
         "difficulty": difficulty.to_json() if difficulty else None,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import medcl
 from medcl.augment.contract import CONTRACT_VERSION
+from medcl.augment.safety.verdict import Verdict
 from medcl.config.audit import AuditConfig
 from medcl.config.writing import plain
 from medcl.evaluation.audit.safety import SafetyReport
@@ -36,6 +37,23 @@ class Pictures(NamedTuple):
 def settings_of(config: AuditConfig) -> dict[str, object]:
     """Return the settings that decide the result: neither names nor places nor machines."""
     return {name: value for name, value in plain(config).items() if name not in _PLACES}
+
+
+def judged(report: SafetyReport, verdict: Verdict) -> dict[str, object]:
+    """Return what was measured with what the contract says: safe is what both call safe.
+
+    An encoder may be asked what views taught it that are refused by their contract. Measured alone
+    they may pass, and a machine that reads the file would take them for safe.
+
+    Args:
+        report: What was measured.
+        verdict: Of the contract.
+
+    Returns:
+        Plain dictionaries, lists, text and numbers.
+    """
+    is_safe = report.is_safe and verdict.is_safe
+    return {**report.to_json(), "verdict": verdict.to_json(), "is_safe": is_safe}
 
 
 def sentences(report: SafetyReport) -> list[str]:

@@ -63,7 +63,7 @@ CASES = [
     ("PT", CountNoise(liver_cov=(0.0, 0.15))),
     ("PT", Blur(sigma_mm=(0.0, 2.0))),
     ("PT", ThickSlice(thickness_mm=(0.0, 4.5))),
-    ("PT", LowResolution(voxel_mm=(0.0, 6.0))),
+    ("PT", LowResolution(voxel_mm=(0.0, 3.5))),
     ("PT", RespiratoryBlur(range_mm=(0.0, 10.0))),
     ("PT", Gain(factor=(0.9, 1.1))),
     ("PT", PartialFov(length_fraction=(0.0, 0.25), lateral_mm=(0.0, 20.0))),

@@ -78,11 +78,20 @@ def test_two_grids_of_one_displacement_differ_even_where_the_batch_shares_it():
 
 
 def test_uptake_is_summed_over_voxels_of_two_sizes():
-    policy = replace(pt(grid=GRID), transforms=(), local=local((1.98, 1.98, 1.98)))
+    whole = (32, 32, 32)
+    policy = replace(pt(grid=GRID), transforms=(), local=local((1.98, 1.98, 1.98), whole))
     assert "SC020" not in found(policy, TaskProfile.SIZE)
     assert found(policy, TaskProfile.SUV_TOTAL) == {}  # 3 % of the volume
-    policy = replace(policy, local=local((1.96, 1.96, 1.96)))
+    policy = replace(policy, local=local((1.96, 1.96, 1.96), whole))
     assert set(found(policy, TaskProfile.SUV_TOTAL)) == {"SC052"}  # 6 %
+
+
+def test_a_part_does_not_hold_the_uptake_of_the_whole():
+    policy = replace(pt(grid=GRID), transforms=(), local=local())
+    assert found(policy, TaskProfile.SUV_RATIO) == {}
+    one = found(policy, TaskProfile.SUV_TOTAL)["SC052"]
+    assert (one.transform, one.parameter, one.found) == ("local", "size_voxels", "16 x 16 x 16")
+    assert "departs by up to 0.875 of the total" in one.sentence
 
 
 def test_noise_is_drawn_together_differently_on_two_grids():

@@ -1,5 +1,7 @@
 """MONAI's transforms do what MONAI does, in physical units, and only under a contract."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +132,19 @@ def test_sharpening_adds_fine_detail():
     )
     assert sharp.std() > 1.2 * pictured.std()
     assert sharp.mean() == pytest.approx(float(pictured.mean()), abs=0.01)
+
+
+def test_sharpening_adds_no_rim_beside_bone_on_ct():
+    pictured = torch.zeros((1, 1, 18, 16, 14))
+    pictured[:, :, 9:] = 1000.0
+    sharpen = Monai(transform="gaussian_sharpen", amount=(1.5, 1.5), unit="fraction")
+    amounts = {"amount": torch.tensor([[1.5]])}
+    change = {
+        modality: sharpen.apply(pictured, amounts, replace(SETTING, modality=modality)) - pictured
+        for modality in ("CT", "MR_WEIGHTED")
+    }
+    assert change["CT"].abs().max() == 50.0
+    assert change["MR_WEIGHTED"].abs().max() > 60.0
 
 
 def test_a_bias_field_brightens_and_darkens_within_its_bound():

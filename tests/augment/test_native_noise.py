@@ -30,21 +30,36 @@ def faint(policy, noise_sd=0.0):
     return [each for each in found if each.code == "SC041"]
 
 
-# A fifth of the contrast over noise may be lost: 1 / sqrt(1 + (3 / 4)²) is four fifths.
+# A fifth of the contrast over noise may be lost: 1 / sqrt(1 + (3 / 4)²) is four fifths. In a head,
+# where stroke and haemorrhage are faint, it is a tenth: 1 / sqrt(1 + 19 / 81) is nine tenths.
+HEAD = (19 / 81) ** 0.5
+
+
 @pytest.mark.parametrize(
     ("region", "noise_sd", "most_hu"),
     [
         ("body", 0.0, 7.5),
-        ("head", 0.0, 0.75 * HEAD_SD_HU),
-        ("head", 5.0, 3.75),
+        ("head", 0.0, HEAD * HEAD_SD_HU),
+        ("head", 5.0, HEAD * 5.0),
         ("body", 6.0, 4.5),
         ("body", 25.0, 7.5),
     ],
 )
-def test_so_much_noise_may_be_added_as_three_quarters_of_what_there_is(region, noise_sd, most_hu):
+def test_so_much_noise_may_be_added_as_a_share_of_what_there_is(region, noise_sd, most_hu):
     for part, is_fine in ((0.99, True), (1.01, False)):
         added = policy(GaussianNoise(sd_hu=(0.0, part * most_hu)), region=region)
         assert (faint(added, noise_sd) == []) is is_fine
+
+
+def test_a_head_is_not_drowned_in_noise_that_a_body_bears_whatever_the_task():
+    for sd_hu, noise_sd, is_fine in ((5.1, 0.0, True), (5.3, 0.0, False), (8.5, 5.0, True)):
+        added = policy(GaussianNoise(sd_hu=(0.0, sd_hu)), region="head")
+        found = check_policy(added, facts=DataFacts(volumes=10, noise_sd=noise_sd)).violations
+        assert [each.code for each in found] == ([] if is_fine else ["SC013"])
+    (one,) = check_policy(policy(GaussianNoise(sd_hu=(0.0, 30.0)), region="head")).violations
+    assert "30 HU of added noise drown scans that have 3 HU" in one.sentence
+    assert one.allowed == "5.19615 HU of added noise"
+    assert check_policy(policy(GaussianNoise(sd_hu=(0.0, 30.0)))).is_safe
 
 
 def test_the_sentence_says_beside_how_much_noise():

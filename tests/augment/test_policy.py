@@ -120,7 +120,7 @@ def test_gains_and_offsets_propagate_to_every_tissue():
     gain = Gain(factor=(0.996, 1.004))
     assert codes(ct(gain)) == set()
     assert codes(ct(gain, gain)) == set()
-    assert codes(ct(*[gain] * 3)) == {"SC010"}
+    assert codes(ct(*[gain] * 3)) == {"SC010", "SC013"}
     once = HuOffset(offset_hu=(0.0, 4.0))
     assert codes(ct(once)) == set()
     assert codes(ct(HuOffset(offset_hu=(-4.0, 0.0)), once)) == {"SC010"}
@@ -137,15 +137,18 @@ def test_volumes_multiply_in_what_is_summed_over_them():
     window = FixedWindow(low=0.0, high=20.0)
 
     def judged(*transforms):
-        policy = Policy(
-            name="t", modality="PT", grid=GRID, window=window, transforms=(Crop(), *transforms)
-        )
+        policy = Policy(name="t", modality="PT", grid=GRID, window=window, transforms=transforms)
         return codes(policy, TaskProfile.SUV_TOTAL)
 
     small = Scale(zoom=(0.995, 1.002), sharing="batch")
     assert judged(small) == set()
     assert judged(*[small] * 4) == {"SC052"}
     assert judged(Displacement(spacing_mm=50.0, max_fraction=0.05)) == {"SC052"}
+    assert judged(small, Crop(min_overlap=0.97)) == set()
+    # What the two views share in neither of them, beside the 1.5 % of the scale.
+    assert judged(small, Crop(min_overlap=0.96)) == {"SC052"}
+    assert judged(Crop(lesions="both")) == {"SC052"}
+    assert judged(Crop(min_overlap=0.0)) == {"SC052", "SC013"}
 
 
 def test_a_gantry_may_be_tilted_on_ct_of_the_head_where_the_grid_does_not_matter():

@@ -22,6 +22,7 @@ from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.gain import Gain
 from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.scale import Scale
+from medcl.augment.transforms.thick_slice import ThickSlice
 from medcl.errors import PolicyError
 from medcl.geometry.affine import rotation
 
@@ -233,7 +234,7 @@ def test_what_sampling_moves_adds_to_what_transforms_do():
     assert check_policy(stronger).is_safe
     assert codes(stronger, facts=long) == {("sampling", "SC010")}
     apart = replace(views, transforms=(replace(CROP, min_overlap=0.1), gain))
-    assert codes(apart, facts=long) == {("sampling", "SC010")}
+    assert codes(apart, facts=long) == {("sampling", "SC010"), ("crop", "SC013")}
 
 
 def test_a_volume_too_short_for_a_bound_leaves_density_unknown_until_somebody_answers_for_it():
@@ -259,3 +260,15 @@ def test_what_is_unknown_of_large_and_local_views_alike_is_said_once():
     for small in (local, other):
         (open_end,) = check_policy(policy(0.7, 0.7, 2.0, local=small), facts=known).open
         assert open_end.reason.count("drawn together") == 1
+
+
+def test_slices_as_thick_as_any_are_not_thickened_again():
+    thick = ThickSlice(thickness_mm=(0.0, 5.0), probability=0.3)
+    views = policy(2.0, 2.0, 2.0, transforms=(CROP, thick))
+    task = TaskProfile.LATERAL
+    assert codes(views, task, facts=facts(volume(1.0, 1.0, 4.0))) == set()
+    assert codes(views, task, facts=facts(volume(5.0, 1.0, 4.0))) == set()
+    both = facts(volume(1.0, 1.0, 4.0), volume(1.0, 1.0, 5.0))
+    assert codes(views, task, facts=both) == {("thick_slice", "SC013")}
+    aside = policy(2.0, 2.0, 2.0, transforms=(CROP, replace(thick, axis="x")))
+    assert codes(aside, task, facts=facts(volume(5.0, 1.0, 1.0))) == {("thick_slice", "SC013")}

@@ -58,6 +58,14 @@ def test_what_is_accepted_with_a_justification_passes_and_is_kept():
     assert kept == {"laterality": WHY, "orientation": WHY}
 
 
+@pytest.mark.parametrize("empty", ["", "   \n"])
+def test_a_justification_without_words_accepts_nothing(empty):
+    facts = DataFacts(volumes=10, unsaid_orientation=3)
+    accepted = {Flag.LATERALITY: WHY, Flag.ORIENTATION: empty}
+    (open_end,) = check_policy(CT, facts=facts, accepted=accepted).open
+    assert open_end.flag is Flag.ORIENTATION
+
+
 def test_nothing_that_is_broken_can_be_accepted():
     mirrored = replace(CT, transforms=(Flip(axis="x"),))
     accepted = dict.fromkeys(Flag, WHY)

@@ -100,6 +100,17 @@ def test_acceptances_go_by_flag():
     }
 
 
+@pytest.mark.parametrize("empty", [" " * 30, "\n" * 30, "x" * 30, "fine. " * 5, "0.5 " * 10])
+def test_what_says_nothing_is_no_justification(empty):
+    with pytest.raises(ValueError, match="different letters"):
+        AcceptConfig(flag="laterality", justification=empty)
+
+
+def test_a_justification_may_be_in_any_script():
+    why = "十例与报告逐一核对 左右方向全部一致 由两位医师共同确认"
+    assert AcceptConfig(flag="laterality", justification=why).justification == why
+
+
 def test_nine_of_ten_ct_have_at_least_so_much_noise(store):
     (row,) = rows(store, 1)
 

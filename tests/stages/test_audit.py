@@ -10,7 +10,11 @@ import pytest
 
 from medcl.augment.contract import Flag, bounded
 from medcl.augment.policy import Policy
+from medcl.augment.safety.tasks import TaskProfile
+from medcl.augment.safety.verdict import Unknown, Verdict, Violation
 from medcl.augment.transforms.rotation import Rotation
+from medcl.evaluation.audit.report import SafetyReport
+from medcl.stages.audit_papers import judged
 from tests.stages.small_site import AUDIT, medcl
 
 
@@ -37,6 +41,36 @@ def test_the_page_says_what_the_json_holds(site):
     assert (folder / "contact_sheet.png").read_bytes()[1:4] == b"PNG"
     assert str(site.folder) not in html
     assert "encoder" not in found
+
+
+def test_what_the_contract_refuses_is_not_safe_for_a_machine_either():
+    report = SafetyReport(
+        policy_name="p",
+        policy_hash="h",
+        modality="CT",
+        task="lateral",
+        num_patients=1,
+        num_volumes=1,
+        num_draws=1,
+        num_corners=1,
+        num_local=0,
+        failure_rate_below=1.0,
+        findings=(),
+        not_measured=(),
+        control_results=(),
+        declared=(),
+    )
+    assert judged(report, Verdict(TaskProfile.LATERAL, ()))["is_safe"]
+    mirrored = Violation(
+        code="SC001", transform="flip", parameter="axis", found="x", allowed="not at all", reason=""
+    )
+    for refused in (
+        Verdict(TaskProfile.LATERAL, (mirrored,)),
+        Verdict(TaskProfile.LATERAL, (), (Unknown(Flag.LATERALITY, "nobody said"),)),
+    ):
+        found = judged(report, refused)
+        assert not found["is_safe"]
+        assert found["verdict"]["outcome"] == refused.outcome
 
 
 def rows_of(html):

@@ -1,10 +1,10 @@
-"""What no scanner does: ranges beyond real acquisitions, windows, and what hides a task."""
+"""What no scanner does: ranges beyond real acquisitions, and what hides a task."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from medcl.augment.contract import PolicyModality, Region
-from medcl.augment.normalisation import FixedWindow, Normalisation
-from medcl.augment.safety.refusing import SLACK, Transforms, violation
+from medcl.augment.safety.refusing import SLACK, Transforms, effect_of, violation
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.safety.value_bounds import spread_of
 from medcl.augment.safety.verdict import Violation
@@ -14,11 +14,12 @@ from medcl.augment.transforms.catalogue import (
     Transform,
     ValueTransform,
 )
-from medcl.augment.transforms.gain import Gamma
-from medcl.augment.transforms.monotone_map import MonotoneMap
-from medcl.augment.worst_case import HasSpread
+from medcl.augment.transforms.gain import Gain
+from medcl.augment.transforms.scale import Scale
+from medcl.augment.worst_case import HasLine, HasSpread
 
-_DENSITY_HU = (-1000.0, 1000.0)
+_TIMES_NATIVE = 2.0
+"""The noise of a scan at a quarter of the dose, by that of the scan there is."""
 _MOST: Mapping[PolicyModality, Mapping[str, tuple[float, str]]] = {
     "CT": {"noise_hu": (30.0, "HU of added noise"), "blur_mm": (0.7, "mm of added blur")},
     "MR_WEIGHTED": {
@@ -33,7 +34,10 @@ _MOST: Mapping[PolicyModality, Mapping[str, tuple[float, str]]] = {
     "OT": {},
 }
 _ONCE = {
+    "bias_field",
     "cutout",
+    "gamma",
+    "gantry_tilt",
     "ghosting",
     "gibbs",
     "kernel_change",
@@ -42,18 +46,28 @@ _ONCE = {
     "motion",
     "partial_fov",
     "respiratory_blur",
+    "shear",
     "slice_dropout",
     "thick_slice",
     "window_jitter",
 }
 """Kinds whose limits are for all of a kind together: a scan has thick slices along one axis."""
+_CURVES = {"gamma", "monotone_map"}
 _RESHAPING = {"shear", "gantry_tilt", "anisotropic_scale", "displacement"}
 
 
 def beyond_acquisitions(
-    live: Transforms, modality: PolicyModality, region: Region
+    live: Transforms, modality: PolicyModality, region: Region, native: float | None = None
 ) -> list[Violation]:
-    """Return ranges no scanner or patient has, alone or together, in a modality and region."""
+    """Return ranges no scanner or patient has, alone or together, in a modality and region.
+
+    Args:
+        live: Transforms that happen, by name.
+        modality: What the volumes are.
+        region: What they show.
+        native: Noise of the scans, where `medcl.augment.safety.native_noise` knows it; scans of
+            heads are clean, so there it says how much may be added.
+    """
     found = []
     for name, each in live.items():
         if isinstance(each, IntensityTransform):
@@ -62,17 +76,52 @@ def beyond_acquisitions(
             found += _beyond(name, each, each.limits(modality, region), modality)
     spreading = {name: each for name, each in live.items() if isinstance(each, HasSpread)}
     together = spread_of(each.spread() for each in spreading.values())
-    for what, (most, unit) in _MOST[modality].items():
+    for what, (usual, unit) in _MOST[modality].items():
         same = {name: each for name, each in spreading.items() if what in each.spread()}
-        if len(same) > 1 and together[what] > most + SLACK:
+        most = usual
+        if what == "noise_hu" and region == "head" and native is not None:
+            most = min(usual, math.sqrt(_TIMES_NATIVE**2 - 1) * native)
+        # Up to the usual each transform's own limit has been looked at.
+        if (len(same) > 1 or most < usual) and together.get(what, 0.0) > most + SLACK:
             reason = f"together they make {together[what]:.3g} {unit}"
+            if most < usual:
+                reason = f"{together[what]:.3g} {unit} drown scans that have {native:g} HU"
             found.append(violation("SC013", same, allowed=f"{most:g} {unit}", reason=reason))
-    return found + list(_repeated(live))
+    return [*found, *_repeated(live), *_multiplied(live, modality, region)]
+
+
+def _multiplied(live: Transforms, modality: PolicyModality, region: Region) -> Iterator[Violation]:
+    """Yield gains, and magnifications, whose product no scanner has though each of them is real."""
+    gains = {
+        name: each
+        for name, each in live.items()
+        if isinstance(each, HasLine) and effect_of(each) == Gain.kind
+    }
+    zooms = {name: each for name, each in live.items() if hasattr(each, "zoom")}
+    for same, ends, (low, high) in (
+        (
+            gains,
+            [each.line().gain for each in gains.values()],
+            Gain(factor=(1.0, 1.0)).limits(modality)["factor"],
+        ),
+        (
+            zooms,
+            [each.zoom for each in zooms.values()],
+            Scale(zoom=(1.0, 1.0)).limits(modality, region)["zoom"],
+        ),
+    ):
+        # A product of one is the transform's own limit, and has been looked at.
+        least = math.prod(min(end[0], 1.0) for end in ends)
+        most = math.prod(max(end[1], 1.0) for end in ends)
+        if len(same) > 1 and (least < low - SLACK or most > high + SLACK):
+            reason = f"together they multiply by {least:.3g} to {most:.3g}"
+            allowed = f"a product of {low:g} to {high:g}"
+            yield violation("SC013", same, allowed=allowed, reason=reason)
 
 
 def _repeated(live: Transforms) -> Iterator[Violation]:
     for kind in sorted(_ONCE):
-        same = {name: each for name, each in live.items() if each.kind == kind}
+        same = {name: each for name, each in live.items() if effect_of(each) == kind}
         if len(same) > 1:
             reason = f"together {len(same)} of {kind} exceed what one of them may reach"
             yield violation("SC013", same, allowed="one of a kind", reason=reason)
@@ -105,37 +154,11 @@ def _beyond(
     return []
 
 
-def windowed(window: Normalisation, modality: PolicyModality, task: TaskProfile) -> list[Violation]:
-    """Return a violation where the window takes away what a modality or task is about."""
-    if not isinstance(window, FixedWindow):
-        breaks = modality in {"CT", "PT", "MR_QUANTITATIVE"}
-        found, allowed = "each volume's own", "a fixed window"
-        reason = f"a range of each volume's own takes the calibration of {modality} away"
-    else:
-        (low, high), is_density = _DENSITY_HU, task in {TaskProfile.DENSITY, TaskProfile.TEXTURE}
-        is_narrow = window.low > low or window.high < high
-        breaks = modality == "CT" and is_density and is_narrow
-        found, allowed = f"{window.low:g} to {window.high:g}", f"at least {low:g} to {high:g} HU"
-        reason = "what is clipped has no density any more"
-    if not breaks:
-        return []
-    return [
-        Violation(
-            code="SC012",
-            transform="window",
-            parameter=window.kind,
-            found=found,
-            allowed=allowed,
-            reason=reason,
-        )
-    ]
-
-
 def hiding(live: Transforms, task: TaskProfile) -> Iterator[Violation]:
     """Yield transforms that make the encoder ignore what the task is about."""
     for name, transform in live.items():
         is_artefact = task is TaskProfile.ACQUISITION and isinstance(transform, ValueTransform)
-        is_curve = task is TaskProfile.CONTRAST_CLASS and isinstance(transform, Gamma | MonotoneMap)
+        is_curve = task is TaskProfile.CONTRAST_CLASS and effect_of(transform) in _CURVES
         is_bent = task is TaskProfile.SHAPE and transform.kind in _RESHAPING
         if is_artefact or is_curve or is_bent:
             reason = f"it hides what the task {task.value} is about"

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 from medcl.augment.contract import Flag, PolicyModality, Region, claim_of
 from medcl.augment.normalisation import Normalisation
-from medcl.augment.safety.acquisitions import beyond_acquisitions, hiding, windowed
+from medcl.augment.safety.acquisitions import beyond_acquisitions, hiding
 from medcl.augment.safety.departures import bounds_of, departing
 from medcl.augment.safety.refusing import Transforms, probability_of, violation
 from medcl.augment.safety.tasks import TaskProfile, meaningless_flags, required_flags, tolerance_of
 from medcl.augment.safety.verdict import CODES, Violation
+from medcl.augment.safety.windows import windowed, without_unit
 from medcl.augment.transforms.catalogue import SpatialTransform, Transform
 from medcl.augment.worst_case import HasResampling
 
@@ -50,8 +51,9 @@ def find_violations(
             tolerance = tolerance_of(flag, region)
             broken = _broken(live, flag, modality)
             found += broken or departing(live, flag, modality, tolerance, native)
-    found += beyond_acquisitions(live, modality, region)
+    found += beyond_acquisitions(live, modality, region, native)
     found += windowed(window, modality, task)
+    found += without_unit(window, live, modality)
     return found + list(hiding(live, task))
 
 

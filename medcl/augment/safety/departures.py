@@ -4,6 +4,8 @@ Geometry and values have intervals (`spatial_bounds`, `value_bounds`); what has 
 up.
 """
 
+import math
+
 from medcl.augment.contract import Flag, PolicyModality, claim_of
 from medcl.augment.safety.native_noise import drowned, presumed_noise_of
 from medcl.augment.safety.refusing import (
@@ -18,6 +20,7 @@ from medcl.augment.safety.tasks import SLOPE_TOLERANCE, TISSUE_TOLERANCES_HU, To
 from medcl.augment.safety.value_bounds import LineStep, contrast_left, departure_of, gain_of
 from medcl.augment.safety.verdict import CODES, Violation
 from medcl.augment.transforms.catalogue import IntensityTransform, SpatialTransform
+from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.displacement import Displacement
 from medcl.augment.worst_case import HasLine, HasSpread, Line
 
@@ -57,8 +60,11 @@ def departing(
     if flag in {Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL}:
         low, high, ratio = gain_of(lines_of(live, flag, modality))
         if flag is Flag.UPTAKE_TOTAL:
-            low, high = low * bounds.volume[0], high * bounds.volume[1]
-            ratio *= bounds.volume_between
+            # What one view leaves out of the sum the other one may hold.
+            crops = [claim_of(each.contract(modality), flag) for each in _crops(live)]
+            kept = 1 - max((claim.bound or 0.0 for claim in crops), default=0.0)
+            low, high = low * bounds.volume[0] * kept, high * bounds.volume[1]
+            ratio = ratio * bounds.volume_between / kept if kept > 0 else math.inf
         return measured(flag, guilty, max(high - 1, 1 - low), ratio - 1, tolerance)
     if flag is Flag.LOWCONTRAST_CNR:
         return _faint(guilty, modality, tolerance, native)
@@ -76,6 +82,10 @@ def departing(
         0.0,
     )
     return measured(flag, guilty, view, between, tolerance)
+
+
+def _crops(live: Transforms) -> list[Crop]:
+    return [each for each in live.values() if isinstance(each, Crop)]
 
 
 def _folding(live: Transforms, bounds: SpatialBounds) -> list[Violation]:

@@ -97,33 +97,38 @@ def _by_extent(
     region: Region,
     needed: set[Flag],
 ) -> Iterator[Violation | None]:
-    """Yield a violation where a local view leaves lesions out that a global one shows.
+    """Yield a violation where a local view leaves out what a global one shows: lesions, uptake.
 
     As for a crop, the part of a lesion that both show is at least what they share, in expectation
     over its place. The local view lies in one global view; of the other one it may show so much
     less as that does not share.
     """
-    if Flag.LESION_MASS not in needed:
-        return
     part = float(np.prod(local.grid.extent_mm) / np.prod(grid.extent_mm))
     apart = sum(1 - each.min_overlap for each in transforms.values() if isinstance(each, Crop))
-    lost = 1 - max(part - apart, 0.0)
-    # What changes the lesion itself may do so in either view.
-    lost += sum(
-        2 * (claim_of(each.contract(modality), Flag.LESION_MASS).bound or 0.0)
-        for each in transforms.values()
-        if is_independent(each) and not isinstance(each, Crop)
-    )
-    tolerance = tolerance_of(Flag.LESION_MASS, region)
-    yield _violation(
-        Flag.LESION_MASS,
-        "size_voxels",
-        _sizes(local.size_voxels),
-        min(lost, 1.0),
-        tolerance.between,
-        tolerance.unit,
-        allowed="views that show whole lesions",
-    )
+    whole = {
+        Flag.LESION_MASS: "views that show whole lesions",
+        Flag.UPTAKE_TOTAL: "views that show all uptake",
+    }
+    for flag, allowed in whole.items():
+        if flag not in needed:
+            continue
+        lost = 1 - max(part - apart, 0.0)
+        # What changes the lesion itself may do so in either view.
+        lost += sum(
+            2 * (claim_of(each.contract(modality), flag).bound or 0.0)
+            for each in transforms.values()
+            if is_independent(each) and not isinstance(each, Crop)
+        )
+        tolerance = tolerance_of(flag, region)
+        yield _violation(
+            flag,
+            "size_voxels",
+            _sizes(local.size_voxels),
+            min(lost, 1.0),
+            tolerance.between,
+            tolerance.unit,
+            allowed=allowed,
+        )
 
 
 def _violation(

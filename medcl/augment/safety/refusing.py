@@ -7,6 +7,7 @@ from medcl.augment.contract import Flag
 from medcl.augment.safety.tasks import Tolerance
 from medcl.augment.safety.verdict import CODES, Violation
 from medcl.augment.transforms.catalogue import Transform
+from medcl.augment.transforms.monai_adapter import Monai
 
 Transforms = Mapping[str, Transform]
 """By name, in the order of application."""
@@ -23,6 +24,17 @@ def probability_of(transform: Transform) -> float:
 def is_independent(transform: Transform) -> bool:
     """Return whether two views of one volume may differ in a transform."""
     return getattr(transform, "sharing", "independent") == "independent"
+
+
+def effect_of(transform: Transform) -> str:
+    """Return the kind of what a transform does: MONAI's blur is a blur.
+
+    Example:
+        >>> from medcl.augment.transforms.monai_adapter import Monai
+        >>> effect_of(Monai(transform="adjust_contrast", amount=(0.8, 1.2), unit="exponent"))
+        'gamma'
+    """
+    return transform.effect if isinstance(transform, Monai) else transform.kind
 
 
 def _parameter(transform: Transform) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from medcl.augment.contract import Flag, PolicyModality
 from medcl.augment.grid import ViewGrid
 from medcl.augment.safety.departures import bounds_of, lines_of
-from medcl.augment.safety.refusing import SLACK, Transforms, probability_of
+from medcl.augment.safety.refusing import SLACK, Transforms, probability_of, violation
 from medcl.augment.safety.sampling import sampling_claim, too_short
 from medcl.augment.safety.sampling_noise import noise_left
 from medcl.augment.safety.source_geometry import SourceGeometry, Triple
@@ -24,6 +24,7 @@ from medcl.augment.safety.tasks import (
 from medcl.augment.safety.value_bounds import departure_of
 from medcl.augment.safety.verdict import CODES, Unknown, Violation
 from medcl.augment.transforms.crop import Crop
+from medcl.augment.transforms.thick_slice import ThickSlice
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def find_sampling_violations(sampled: Sampled, task: TaskProfile) -> list[Violat
         found.append(_refused(Flag.HU_TEXTURE, sampled.grid, _lattice(geometry), reason))
     if Flag.HU_CALIBRATION in needed and modality == "CT":
         found += list(_moved(sampled))
-    return found
+    return found + list(_thickened(sampled))
 
 
 def find_sampling_unknown(sampled: Sampled, task: TaskProfile) -> list[Unknown]:
@@ -116,6 +117,22 @@ def _moved(sampled: Sampled) -> Iterator[Violation]:
                 )
                 yield _refused(Flag.HU_CALIBRATION, grid, _finer(geometry, most), reason)
                 return
+
+
+def _thickened(sampled: Sampled) -> Iterator[Violation]:
+    """Yield thick slices that are made of slices as thick as any scan has."""
+    for name, each in sampled.live.items():
+        if not isinstance(each, ThickSlice):
+            continue
+        most = each.limits(sampled.modality)["thickness_mm"][1]
+        native = sampled.geometry.coarsest_mm["xyz".index(each.axis)]
+        if each.resamples() and native >= most - SLACK:
+            yield violation(
+                "SC013",
+                {name: each},
+                allowed=f"volumes of slices below {most:g} mm along {each.axis}",
+                reason=f"volumes have slices {native:g} mm apart, which would be thickened again",
+            )
 
 
 def _refused(flag: Flag, grid: ViewGrid, allowed: str, reason: str) -> Violation:

@@ -83,7 +83,12 @@ Catphan's sensitometry accepts about one and a half times as much.
 SLOPE_TOLERANCE = Tolerance(0.01, 0.02, "of the slope")
 """Of values against true HU."""
 
-_HEAD = Tolerance(30.0, 60.0, "deg")
+_HEAD: Mapping[Flag, Tolerance] = {
+    Flag.ORIENTATION: Tolerance(30.0, 60.0, "deg"),
+    # Stroke and haemorrhage: grey and white matter are 5 to 10 HU apart.
+    Flag.LOWCONTRAST_CNR: Tolerance(0.1, 0.1, "of the contrast-to-noise ratio"),
+}
+"""Where a head has other tolerances than a body: it turns further, and less may drown in it."""
 
 _REQUIRED: Mapping[TaskProfile, frozenset[Flag]] = {
     TaskProfile.LATERAL: frozenset({Flag.LATERALITY, Flag.ORIENTATION}),
@@ -171,6 +176,6 @@ def tolerance_of(flag: Flag, region: Region) -> Tolerance:
         >>> tolerance_of(Flag.ORIENTATION, "head").view
         30.0
     """
-    if flag is Flag.ORIENTATION and region == "head":
-        return _HEAD
+    if region == "head" and flag in _HEAD:
+        return _HEAD[flag]
     return _TOLERANCES.get(flag, _NONE)

@@ -24,8 +24,9 @@ CODES: Mapping[Flag, str] = {
     Flag.UPTAKE_TOTAL: "SC052",
     Flag.FOV_TRUTH: "SC060",
 }
-"""Stable code of each broken flag. Further: SC012 window, SC013 beyond real acquisitions, SC090
-physics of another modality, SC100 not in this modality, SC110 hides what the task is about."""
+"""Stable code of each broken flag. Further: SC012 window, SC013 beyond real acquisitions, SC070
+range without a unit, SC090 physics of another modality, SC100 not in this modality, SC110 hides
+what the task is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,8 @@ class Unknown:
     Attributes:
         flag: The quantity.
         reason: What is not known.
-        justification: Why somebody takes responsibility for it; ``None`` where nobody does.
+        justification: Why somebody takes responsibility for it; ``None``, or no words, where
+            nobody does.
     """
 
     flag: Flag
@@ -113,7 +115,7 @@ class Verdict:
     @property
     def open(self) -> tuple[Unknown, ...]:
         """What is not known and not accepted."""
-        return tuple(unknown for unknown in self.unknowns if unknown.justification is None)
+        return tuple(each for each in self.unknowns if not (each.justification or "").strip())
 
     @property
     def is_safe(self) -> bool:

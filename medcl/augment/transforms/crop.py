@@ -54,7 +54,7 @@ class Crop:
             raise ValueError(f"min_body_fraction must lie in [0, 1], got {self.min_body_fraction}.")
 
     def contract(self, modality: PolicyModality) -> Contract:
-        """Return what is preserved: all but what leaves the view.
+        """Return what is preserved: all but what leaves the view, and with it the sums over it.
 
         A crop says where a view is taken. What becomes of values that are sampled there depends on
         the volumes; it is claimed, checked and measured by itself: `medcl.augment.safety.sampling`.
@@ -63,4 +63,5 @@ class Crop:
         lost = 1 - self.min_overlap
         if self.lesions != "ignore":
             lost = min(lost, 1 - LESION_KEPT)
-        return preserving(lesion_mass=bounded(lost, "fraction"))
+        left_out = bounded(lost, "fraction")
+        return preserving(lesion_mass=left_out, uptake_total=left_out)

@@ -26,6 +26,7 @@ FOLDING = 0.403
 
 _TRACE = 2.4793  # largest sum over control points of |dB/dx + dB/dy + dB/dz|
 _SLOPE = 1.5  # largest sum over control points of |dB/dx|
+_BRAIN_MM = 4.0
 _LANDMARKS = 4.0  # axes between landmarks so many control distances apart count as the patient's
 
 
@@ -115,10 +116,11 @@ class Displacement:
         )
 
     def limits(self, modality: PolicyModality, region: Region) -> dict[str, tuple[float, float]]:
-        """Return 0.30, far from folding; a brain hardly moves: control points from 25 mm on."""
+        """Return 0.30, far from folding; of a head 4 mm of the distance, 25 mm or more."""
         del modality
+        brain = min(0.15, _BRAIN_MM / self.spacing_mm)
         return {
-            "max_fraction": (0.0, 0.15 if region == "head" else 0.30),
+            "max_fraction": (0.0, brain if region == "head" else 0.30),
             "spacing_mm": (25.0 if region == "head" else 10.0, 1000.0),
         }
 

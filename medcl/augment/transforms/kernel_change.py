@@ -21,7 +21,7 @@ from medcl.shapes import Views
 
 _SPLIT_MM = 1.0
 """Standard deviation of the in-plane Gaussian that parts the low band from the high one."""
-_OVERSHOOT_HU = 50.0
+OVERSHOOT_HU = 50.0
 """A sharper kernel adds at most this much beside an edge."""
 
 
@@ -77,7 +77,7 @@ class KernelChange:
         )
         gain = per_view(parameters["high_band_gain"])
         added = (views - low) * (gain - 1.0)
-        bounded = added.clamp(-_OVERSHOOT_HU, _OVERSHOOT_HU)
+        bounded = added.clamp(-OVERSHOOT_HU, OVERSHOOT_HU)
         return views + torch.where(gain > 1.0, bounded, added)
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:

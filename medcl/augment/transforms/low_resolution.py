@@ -77,12 +77,12 @@ class LowResolution:
         return self.voxel_mm[1] > 0
 
     def limits(self, modality: PolicyModality) -> Mapping[str, tuple[float, float]]:
-        """Return 2.5 mm, as for slices that small nodules are read on; PET 6 mm; shapes none.
+        """Return 2.5 mm, as for slices that small nodules are read on; PET 3.5 mm; shapes none.
 
-        Larger voxels of an edge ``w`` widen a point by ``1.2 w`` at half its height, which keeps
-        PET below 7 mm.
+        Larger voxels of an edge ``w`` widen a point by ``1.2 w`` at half its height: PET that
+        resolves 5.5 mm stays below 7 mm in all.
         """
-        widest = {"PT": 6.0, "OT": 0.0}.get(modality, 2.5)
+        widest = {"PT": 3.5, "OT": 0.0}.get(modality, 2.5)
         return {"voxel_mm": (0.0, widest)}
 
     def contract(self, modality: PolicyModality) -> Contract:

@@ -24,6 +24,8 @@ from medcl.augment.transforms import monai_calls
 from medcl.augment.transforms.bias_field import BiasField
 from medcl.augment.transforms.blur import Blur
 from medcl.augment.transforms.gain import Gain, Gamma
+from medcl.augment.transforms.gibbs import Gibbs
+from medcl.augment.transforms.kernel_change import OVERSHOOT_HU
 from medcl.augment.transforms.monai_calls import Call, View
 from medcl.augment.transforms.monai_names import MonaiUnit, require_contract
 from medcl.augment.transforms.noise import GaussianNoise, RicianNoise
@@ -34,7 +36,7 @@ from medcl.runtime.seeds import derive_seed
 from medcl.shapes import Views
 
 Ends = tuple[float, float]
-Twin = Blur | GaussianNoise | RicianNoise | Gamma | Gain | HuOffset | BiasField
+Twin = Blur | GaussianNoise | RicianNoise | Gamma | Gain | HuOffset | BiasField | Gibbs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,12 @@ class Monai:
         """What happens to real patients and scanners."""
         return _ENTRIES[self.transform].cause
 
+    @property
+    def effect(self) -> str:
+        """Kind of medcl's own transform that does the same; sharpening is a change of kernel."""
+        twin = self._twin()
+        return "kernel_change" if twin is None else twin.kind
+
     def draw(self, chance: Chance) -> Parameters:
         """Return an amount."""
         return {"amount": (chance.between(*self.amount),)}
@@ -121,13 +129,14 @@ class Monai:
         entry = _ENTRIES[self.transform]
         seeds = setting.seeds
         words = (seeds if isinstance(seeds, torch.Tensor) else seed_words(seeds)).tolist()
+        overshoot = OVERSHOOT_HU if setting.modality == "CT" else float("inf")
         changed = views.clone()
         for row, amount in enumerate(parameters["amount"][:, 0].tolist()):
             if amount == entry.identity:
                 continue
             seed = derive_seed(*words[row], setting.stream, "monai") % 2**32
             known = None if setting.measured is None else setting.measured[row].to("cpu")
-            call = Call(amount, setting.spacing_mm, seed, known)
+            call = Call(amount, setting.spacing_mm, seed, known, overshoot)
             view = views[row].detach().to("cpu", torch.float32)
             changed[row] = entry.run(view, call).to(views)
         return changed
@@ -149,9 +158,9 @@ class Monai:
 
     def limits(self, modality: PolicyModality) -> Mapping[str, Ends]:
         """Return what real acquisitions of a modality have, as medcl's own transform does."""
-        twin = self._twin()
-        if twin is None:
-            return {"amount": _OWN_LIMITS[self.transform].get(modality, (0.0, 0.0))}
+        twin, own = self._twin(), _OWN_LIMITS.get(self.transform)
+        if own is not None or twin is None:
+            return {"amount": (own or {}).get(modality, (0.0, 0.0))}
         low, high = next(iter(twin.limits(modality).values()))
         offset = 1.0 if self.transform == "scale_intensity" else 0.0
         return {"amount": (low - offset, high - offset)}
@@ -213,10 +222,11 @@ _ENTRIES: Mapping[str, _Entry] = {
     ),
     "gibbs_noise": _Entry(
         unit="fraction",
-        widest=(0.0, 1.0),
+        widest=(0.0, 0.95),
         identity=0.0,
         cause="MR scan with a smaller acquisition matrix",
         run=monai_calls.gibbs,
+        twin=lambda ends: Gibbs(alpha=ends),
     ),
     "adjust_contrast": _Entry(
         unit="exponent",

@@ -28,12 +28,14 @@ class Call:
         spacing_mm: Of the view.
         seed: Of its randomness.
         measured: True where voxels were measured, ``(1, X, Y, Z)``; ``None`` if all were.
+        overshoot: The most that sharpening may add beside an edge or take away.
     """
 
     amount: float
     spacing_mm: SpacingMm
     seed: int
     measured: Measured | None = None
+    overshoot: float = float("inf")
 
 
 def _monai() -> Any:  # noqa: ANN401 - a module without types
@@ -50,11 +52,12 @@ def smooth(view: View, call: Call) -> View:
 
 
 def sharpen(view: View, call: Call) -> View:
-    """Return a view with so much of its fine detail added."""
+    """Return a view with so much of its fine detail added, beside an edge no more than allowed."""
     # MONAI smooths by sigma1 first, by 3 voxels unless told otherwise; here by next to nothing.
     fine, coarse = (_voxels(mm, call.spacing_mm) for mm in (0.01, _SHARPENED_MM))
     changer = _monai().GaussianSharpen(sigma1=fine, sigma2=coarse, alpha=call.amount)
-    return _filtered(view, call, coarse, changer)
+    added = _filtered(view, call, coarse, changer) - view
+    return view + added.clamp(-call.overshoot, call.overshoot)
 
 
 def gaussian(view: View, call: Call) -> View:

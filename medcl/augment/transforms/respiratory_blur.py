@@ -72,13 +72,15 @@ class RespiratoryBlur:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: the peak uptake of lesions of 20 mm and more.
 
-        Sums over a whole view stay, but what spills out of a contour is no longer in its total.
+        A smaller one is smeared over more than its own length, and looks longer than it is. Sums
+        over a whole view stay, but what spills out of a contour is no longer in its total.
         """
         if modality != "PT":
             return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
         lost = bounded(_lost_peak(self.range_mm[1]), "fraction")
         return preserving(
             Flag.HU_TEXTURE,
+            Flag.LESION_MASS,
             Flag.LOWCONTRAST_CNR,
             Flag.UPTAKE_TOTAL,
             uptake_abs=lost,

@@ -25,8 +25,8 @@ def quantities_of(policy: Policy) -> dict[str, Quantity]:
     """Return what is measured on a policy's views, with its limits.
 
     Args:
-        policy: Heads may turn further than bodies, weighted MR may bend its tones a little more,
-            and a crop says how much two views must share.
+        policy: Heads may turn further than bodies, and less may drown in them; weighted MR may bend
+            its tones a little more, and a crop says how much two views must share.
 
     Returns:
         Quantities by name.
@@ -36,6 +36,8 @@ def quantities_of(policy: Policy) -> dict[str, Quantity]:
         for name in ("orientation", "orientation_between_views"):
             each = found[name]
             found[name] = replace(each, passes=2 * each.passes, fails=2 * each.fails)
+        each = found["contrast_to_noise"]
+        found[each.name] = replace(each, passes=0.9, fails=0.8)
     if policy.modality in {"MR_WEIGHTED", "OT"}:
         found["ordering"] = replace(found["ordering"], passes=0.98)
     bound = getattr(policy.named.get("crop"), "min_overlap", 0.0)
