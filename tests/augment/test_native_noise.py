@@ -51,11 +51,25 @@ def test_so_much_noise_may_be_added_as_a_share_of_what_there_is(region, noise_sd
         assert (faint(added, noise_sd) == []) is is_fine
 
 
-def test_a_head_is_not_drowned_in_noise_that_a_body_bears_whatever_the_task():
-    for sd_hu, noise_sd, is_fine in ((5.1, 0.0, True), (5.3, 0.0, False), (8.5, 5.0, True)):
-        added = policy(GaussianNoise(sd_hu=(0.0, sd_hu)), region="head")
-        found = check_policy(added, facts=DataFacts(volumes=10, noise_sd=noise_sd)).violations
-        assert [each.code for each in found] == ([] if is_fine else ["SC013"])
+@pytest.mark.parametrize(
+    ("region", "noise_sd", "sd_hu", "is_fine"),
+    [
+        ("head", 0.0, 5.1, True),
+        ("head", 0.0, 5.3, False),
+        ("head", 5.0, 8.5, True),
+        ("body", 6.0, 10.3, True),
+        ("body", 6.0, 10.5, False),
+        ("body", 25.0, 30.0, True),
+        ("body", 25.0, 30.5, False),
+    ],
+)
+def test_scans_get_no_noisier_than_at_a_quarter_of_their_dose(region, noise_sd, sd_hu, is_fine):
+    added = policy(GaussianNoise(sd_hu=(0.0, sd_hu)), region=region)
+    found = check_policy(added, facts=DataFacts(volumes=10, noise_sd=noise_sd)).violations
+    assert [each.code for each in found] == ([] if is_fine else ["SC013"])
+
+
+def test_what_nobody_has_measured_is_told_of_heads_only():
     (one,) = check_policy(policy(GaussianNoise(sd_hu=(0.0, 30.0)), region="head")).violations
     assert "30 HU of added noise drown scans that have 3 HU" in one.sentence
     assert one.allowed == "5.19615 HU of added noise"

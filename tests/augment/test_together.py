@@ -1,11 +1,14 @@
 """What each transform may do alone, several may not do together, whoever wrote them."""
 
+import numpy as np
 import pytest
 
 from medcl.augment.checking import check_policy
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
 from medcl.augment.policy import Policy
+from medcl.augment.safety.data_facts import DataFacts
+from medcl.augment.safety.source_geometry import geometry_of
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.transforms.anisotropic_scale import AnisotropicScale
 from medcl.augment.transforms.bias_field import BiasField
@@ -20,6 +23,8 @@ from medcl.augment.transforms.monai_affine import MonaiAffine
 from medcl.augment.transforms.monotone_map import MonotoneMap
 from medcl.augment.transforms.noise import RicianNoise
 from medcl.augment.transforms.respiratory_blur import RespiratoryBlur
+from medcl.augment.transforms.rot90 import Rot90
+from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.scale import Scale
 from medcl.augment.transforms.shear import GantryTilt, Shear
 
@@ -158,3 +163,25 @@ def test_a_window_that_clips_takes_uptake_away(task, ends):
     assert codes("PT", task=TaskProfile(task), window=clipped, overlap=0.96) == {"SC012"}
     assert codes("PT", task=TaskProfile(task), window=whole, overlap=0.96) == set()
     assert codes("PT", task=LATERAL, window=clipped) == set()
+
+
+def test_a_lesion_that_changes_its_volume_is_not_kept():
+    focal = TaskProfile.FOCAL
+    assert codes("MR_WEIGHTED", Scale(zoom=(0.985, 1.015)), task=focal) == set()
+    assert codes("MR_WEIGHTED", Scale(zoom=(0.96, 1.0)), task=focal) == {"SC040"}
+    # Within a view by 5 %, but from one to the other by more than 10.
+    assert codes("MR_WEIGHTED", Scale(zoom=(0.982, 1.018)), task=focal) == {"SC040"}
+    assert codes("MR_WEIGHTED", Scale(zoom=(0.96, 1.0)), task=LATERAL) == set()
+
+
+def test_thick_slices_are_not_turned_far():
+    def found(thick_mm, *transforms):
+        affine = np.diag([1.0, 1.0, thick_mm, 1.0])
+        facts = DataFacts(volumes=1, geometry=geometry_of([(affine, (64, 64, 20))]))
+        task = TaskProfile.DENSITY
+        policy = policy_of("MR_QUANTITATIVE", *transforms, window=FixedWindow(low=0.0, high=3e3))
+        return {each.code for each in check_policy(policy, task, facts=facts).violations}
+
+    turned, upright = Rot90(axis="x", probability=0.5), Rotation(max_degrees=15.0)
+    assert "SC021" in found(3.0, turned)
+    assert "SC021" not in found(1.4, turned) | found(3.0, upright)

@@ -65,8 +65,8 @@ def beyond_acquisitions(
         live: Transforms that happen, by name.
         modality: What the volumes are.
         region: What they show.
-        native: Noise of the scans, where `medcl.augment.safety.native_noise` knows it; scans of
-            heads are clean, so there it says how much may be added.
+        native: Noise of the scans, where `medcl.augment.safety.native_noise` knows it: it says
+            how much may be added, for nobody reads scans at less than a quarter of the dose.
     """
     found = []
     for name, each in live.items():
@@ -79,7 +79,7 @@ def beyond_acquisitions(
     for what, (usual, unit) in _MOST[modality].items():
         same = {name: each for name, each in spreading.items() if what in each.spread()}
         most = usual
-        if what == "noise_hu" and region == "head" and native is not None:
+        if what == "noise_hu" and native is not None:
             most = min(usual, math.sqrt(_TIMES_NATIVE**2 - 1) * native)
         # Up to the usual each transform's own limit has been looked at.
         if (len(same) > 1 or most < usual) and together.get(what, 0.0) > most + SLACK:

@@ -16,7 +16,12 @@ from medcl.augment.safety.refusing import (
     violation,
 )
 from medcl.augment.safety.spatial_bounds import SpatialBounds, SpatialStep, compose
-from medcl.augment.safety.tasks import SLOPE_TOLERANCE, TISSUE_TOLERANCES_HU, Tolerance
+from medcl.augment.safety.tasks import (
+    LESION_VOLUME_TOLERANCE,
+    SLOPE_TOLERANCE,
+    TISSUE_TOLERANCES_HU,
+    Tolerance,
+)
 from medcl.augment.safety.value_bounds import LineStep, contrast_left, departure_of, gain_of
 from medcl.augment.safety.verdict import CODES, Violation
 from medcl.augment.transforms.catalogue import IntensityTransform, SpatialTransform
@@ -81,7 +86,28 @@ def departing(
         ),
         0.0,
     )
-    return measured(flag, guilty, view, between, tolerance)
+    found = measured(flag, guilty, view, between, tolerance)
+    if flag is Flag.LESION_MASS:
+        found += _resized(live, bounds, modality)
+    return found
+
+
+def _resized(live: Transforms, bounds: SpatialBounds, modality: PolicyModality) -> list[Violation]:
+    """Return a violation where a lesion changes its volume by more than readers differ by."""
+    low, high = bounds.volume
+    resizing = {
+        name: each
+        for name, each in live.items()
+        if (claim_of(each.contract(modality), Flag.PHYSICAL_SCALE).bound or 0.0) > 0
+    }
+    return measured(
+        Flag.LESION_MASS,
+        resizing,
+        max(high - 1, 1 - low),
+        bounds.volume_between - 1,
+        LESION_VOLUME_TOLERANCE,
+        " (volume)",
+    )
 
 
 def _crops(live: Transforms) -> list[Crop]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medcl.augment.contract import Flag, PolicyModality
+from medcl.augment.contract import Flag, PolicyModality, claim_of
 from medcl.augment.grid import ViewGrid
 from medcl.augment.safety.departures import bounds_of, lines_of
 from medcl.augment.safety.refusing import SLACK, Transforms, probability_of, violation
@@ -25,6 +25,10 @@ from medcl.augment.safety.value_bounds import departure_of
 from medcl.augment.safety.verdict import CODES, Unknown, Violation
 from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.thick_slice import ThickSlice
+
+_MOST_ANISOTROPY = 1.5
+_FAR_DEGREES = 30.0
+"""Nothing that any region tolerates is further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def find_sampling_violations(sampled: Sampled, task: TaskProfile) -> list[Violat
         found.append(_refused(Flag.HU_TEXTURE, sampled.grid, _lattice(geometry), reason))
     if Flag.HU_CALIBRATION in needed and modality == "CT":
         found += list(_moved(sampled))
-    return found + list(_thickened(sampled))
+    return [*found, *_thickened(sampled), *_turned_far(sampled)]
 
 
 def find_sampling_unknown(sampled: Sampled, task: TaskProfile) -> list[Unknown]:
@@ -133,6 +137,26 @@ def _thickened(sampled: Sampled) -> Iterator[Violation]:
                 allowed=f"volumes of slices below {most:g} mm along {each.axis}",
                 reason=f"volumes have slices {native:g} mm apart, which would be thickened again",
             )
+
+
+def _turned_far(sampled: Sampled) -> Iterator[Violation]:
+    """Yield what turns thick slices far: their steps would lie where no scan has any."""
+    stretched, degrees = sampled.geometry.anisotropy, bounds_of(sampled.live).degrees
+    if stretched > _MOST_ANISOTROPY and degrees > _FAR_DEGREES + SLACK:
+        turning = {
+            name: each
+            for name, each in sampled.live.items()
+            if (claim_of(each.contract(sampled.modality), Flag.ORIENTATION).bound or 0.0) > 0
+            or each.kind == "rot90"
+        }
+        yield violation(
+            "SC021",
+            turning,
+            allowed=f"{_FAR_DEGREES:g} degrees, or voxels no longer than {_MOST_ANISOTROPY:g} of "
+            f"their width",
+            reason=f"volumes have voxels {stretched:.3g} times as long as wide, and turned by "
+            f"{degrees:.3g} degrees their slices lie where no scanner has them",
+        )
 
 
 def _refused(flag: Flag, grid: ViewGrid, allowed: str, reason: str) -> Violation:

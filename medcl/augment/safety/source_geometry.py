@@ -42,6 +42,16 @@ class SourceGeometry:
         """Whether all volumes have the same spacing."""
         return bool(np.allclose(self.coarsest_mm, self.finest_mm, rtol=_SAME, atol=0.0))
 
+    @property
+    def anisotropy(self) -> float:
+        """How much longer than wide voxels are at least in one of the volumes, as far as known.
+
+        Example:
+            >>> geometry_of([(np.diag([0.5, 0.5, 5.0, 1.0]), (9, 9, 9))]).anisotropy
+            10.0
+        """
+        return max(max(each) / min(each) for each in (self.finest_mm, self.coarsest_mm))
+
     def has_lattice_of(self, spacing: Triple) -> bool:
         """Return whether upright views of a spacing in mm can take every voxel as it is.
 

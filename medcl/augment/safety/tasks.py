@@ -83,6 +83,9 @@ Catphan's sensitometry accepts about one and a half times as much.
 SLOPE_TOLERANCE = Tolerance(0.01, 0.02, "of the slope")
 """Of values against true HU."""
 
+LESION_VOLUME_TOLERANCE = Tolerance(0.1, 0.1, "of the volume")
+"""Of a lesion: readers and repeated scans differ by more."""
+
 _HEAD: Mapping[Flag, Tolerance] = {
     Flag.ORIENTATION: Tolerance(30.0, 60.0, "deg"),
     # Stroke and haemorrhage: grey and white matter are 5 to 10 HU apart.
