@@ -32,11 +32,15 @@ ALU |= {"IADD3", "VIADD", "VIADDMNMX", "VIMNMX"}  # issued at half the rate of t
 
 MEANING = {  # of an instruction in PTX, as Triton says it
     "shr.u32": "({0} >> {1}) & (0xFFFFFFFF >> {1})",
+    "sub.s32": "{0} - {1}",
     "xor.b32": "{0} ^ {1}",
     "mul.lo.u32": "{0} * {1}",
     "mad.lo.u32": "{0} * {1} + {2}",
     "max.NaN.f32": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
     "min.NaN.f32": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
+    "add.rm.f32": "tl.floor({0}) + {1}",  # as it is used: from 0, and to a whole number
+    "rcp.approx.ftz.f32": "1.0 / {0}",
+    "sqrt.approx.ftz.f32": "tl.sqrt({0})",
     "lg2.approx.ftz.f32": "tl.log2({0})",
     "ex2.approx.ftz.f32": "tl.exp2({0})",
 }
