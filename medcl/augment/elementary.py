@@ -68,7 +68,11 @@ def teach_compiler() -> bool:
 
 
 def limited(
-    values: torch.Tensor, low: float, high: float | torch.Tensor | None = None
+    values: torch.Tensor,
+    low: float,
+    high: float | torch.Tensor | None = None,
+    *,
+    keeps_nan: bool = True,
 ) -> torch.Tensor:
     """Return values that are at least ``low`` and at most ``high``; NaN stays NaN.
 
@@ -76,6 +80,7 @@ def limited(
         values: float32.
         low: One number.
         high: One number, or a tensor that broadcasts to the values; ``None`` for no limit.
+        keeps_nan: False for values that say where a kernel reads: there NaN becomes ``low``.
 
     Example:
         >>> limited(torch.tensor([-1.0, 0.25, 7.0]), 0.0, 1.5).tolist()
@@ -85,12 +90,13 @@ def limited(
         if isinstance(high, torch.Tensor):
             return torch.minimum(values.clamp_min(low), high)
         return values.clamp(low, high)
-    values = in_instructions(f"max.NaN.f32 $0, $1, {_literal(low)};", values)
+    kind = "NaN.f32" if keeps_nan else "f32"
+    values = in_instructions(f"max.{kind} $0, $1, {_literal(low)};", values)
     if high is None:
         return values
     if isinstance(high, torch.Tensor):
-        return in_instructions("min.NaN.f32 $0, $1, $2;", values, high)
-    return in_instructions(f"min.NaN.f32 $0, $1, {_literal(high)};", values)
+        return in_instructions(f"min.{kind} $0, $1, $2;", values, high)
+    return in_instructions(f"min.{kind} $0, $1, {_literal(high)};", values)
 
 
 def limit_(values: torch.Tensor, low: float, high: float) -> torch.Tensor:

@@ -11,6 +11,8 @@ VERBS: dict[str, Callable[..., torch.Tensor]] = {
     "mad.lo.u32": lambda a, b, c: a * b + c,
     "sub.s32": lambda a, b: a - b,
     "add.rm.f32": lambda a, b: (a.double() + b.double()).floor().float(),  # of sums from 2^23 on
+    "max.f32": torch.fmax,
+    "min.f32": torch.fmin,
     "max.NaN.f32": torch.maximum,
     "min.NaN.f32": torch.minimum,
     "lg2.approx.ftz.f32": torch.log2,

@@ -66,7 +66,13 @@ def test_kernels_have_limits_logarithms_powers_and_hashes_in_instructions(kernel
     # Two hashes for each row, a shorter one for each place.
     rows, along = [random_field._mix_lines(has_more=True)] * 2, "sub.s32 $0, $1, $2;"
     assert found["noise"] == [along, *rows, random_field._PLACE_LINES, log2, root]
-    cut = [along, f"{low}0f00000000;", f"{high}$2;", "add.rm.f32 $0, $1, 0f4B000000;"]
+    # NaN must not become an address.
+    cut = [
+        along,
+        "max.f32 $0, $1, 0f00000000;",
+        "min.f32 $0, $1, $2;",
+        "add.rm.f32 $0, $1, 0f4B000000;",
+    ]
     assert found["sampling"] == found["sampling_far"] == cut * 3
 
 

@@ -57,8 +57,9 @@ def trilinear(
         if shifts is not None:
             for other in range(3):
                 place = place + shifts[:, other] * _column(matrix[:, axis, other])
+        last = _column(layout[:, 5 + axis]).to(torch.float32)
         # A box ends only where its source does, or where no view voxel comes.
-        held = limited(place, 0.0, _column(layout[:, 5 + axis]).to(torch.float32))
+        held = limited(place, 0.0, last, keeps_nan=False)
         here = (place - held).abs_() <= HALF
         inside = here if inside is None else inside & here
         whole, part, more = _cut(held)
