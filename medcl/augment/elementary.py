@@ -1,9 +1,9 @@
 """Elementary functions that are one instruction each in a compiled kernel of an NVIDIA GPU.
 
 Torch's compiler writes a logarithm there as twenty instructions, exact to the last bit, and a limit
-as three, two of which see to it that no NaN is lost. The processor has a logarithm and a power of
-two that are nearly as exact, and limits that keep NaN, and a kernel that makes views has nothing
-else to wait for. Anywhere else these are torch's functions.
+as three, two of which see to it that no NaN is lost. The processor has logarithms, powers of two
+and roots that are nearly as exact, and limits that keep NaN, and a kernel that makes views has
+nothing else to wait for. Anywhere else these are torch's functions.
 """
 
 import math
@@ -12,6 +12,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
+
+FLOOR_FROM = 2.0**23
+FLOOR_BITS = 0x4B000000
+"""A number and its bits: from here on float32 has whole numbers only, each one bit further."""
 
 _OPERATOR = "medcl::in_instructions"
 _DEVICE = "cuda"
@@ -64,7 +68,11 @@ def teach_compiler() -> bool:
 
 
 def limited(
-    values: torch.Tensor, low: float, high: float | torch.Tensor | None = None
+    values: torch.Tensor,
+    low: float,
+    high: float | torch.Tensor | None = None,
+    *,
+    keeps_nan: bool = True,
 ) -> torch.Tensor:
     """Return values that are at least ``low`` and at most ``high``; NaN stays NaN.
 
@@ -72,6 +80,7 @@ def limited(
         values: float32.
         low: One number.
         high: One number, or a tensor that broadcasts to the values; ``None`` for no limit.
+        keeps_nan: False for values that say where a kernel reads: there NaN becomes ``low``.
 
     Example:
         >>> limited(torch.tensor([-1.0, 0.25, 7.0]), 0.0, 1.5).tolist()
@@ -81,12 +90,13 @@ def limited(
         if isinstance(high, torch.Tensor):
             return torch.minimum(values.clamp_min(low), high)
         return values.clamp(low, high)
-    values = in_instructions(f"max.NaN.f32 $0, $1, {_literal(low)};", values)
+    kind = "NaN.f32" if keeps_nan else "f32"
+    values = in_instructions(f"max.{kind} $0, $1, {_literal(low)};", values)
     if high is None:
         return values
     if isinstance(high, torch.Tensor):
-        return in_instructions("min.NaN.f32 $0, $1, $2;", values, high)
-    return in_instructions(f"min.NaN.f32 $0, $1, {_literal(high)};", values)
+        return in_instructions(f"min.{kind} $0, $1, $2;", values, high)
+    return in_instructions(f"min.{kind} $0, $1, {_literal(high)};", values)
 
 
 def limit_(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
@@ -99,17 +109,39 @@ def limit_(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return limited(values, low, high) if has_instructions(values) else values.clamp_(low, high)
 
 
-def log_(values: torch.Tensor) -> torch.Tensor:
-    """Return the natural logarithm, as exact as `log2_`; a CPU has it sooner than that one.
+def minus_log2_(values: torch.Tensor) -> torch.Tensor:
+    """Return minus the logarithm to base 2, as exact as `log2_`; a CPU has it sooner than that one.
 
     Args:
         values: float32, 0 or more; plain torch overwrites them.
 
     Example:
-        >>> log_(torch.ones(1)).item()
-        0.0
+        >>> minus_log2_(torch.tensor([0.25])).item()
+        2.0
     """
-    return log2_(values).mul_(math.log(2.0)) if has_instructions(values) else values.log_()
+    if has_instructions(values):
+        return -log2_(values)
+    return values.log_().mul_(-1.0 / math.log(2.0))
+
+
+def sqrt_(values: torch.Tensor) -> torch.Tensor:
+    """Return the square root.
+
+    As an instruction it is off by 2⁻²³ of itself at most, and takes numbers below 2⁻¹²⁶ for 0.
+
+    Args:
+        values: float32, 0 or more; plain torch overwrites them.
+
+    References:
+        NVIDIA, "PTX ISA", ``sqrt.approx.ftz.f32``.
+
+    Example:
+        >>> sqrt_(torch.tensor([0.25, 9.0])).tolist()
+        [0.5, 3.0]
+    """
+    if has_instructions(values):
+        return in_instructions("sqrt.approx.ftz.f32 $0, $1;", values)
+    return values.sqrt_()
 
 
 def log2_(values: torch.Tensor) -> torch.Tensor:
@@ -153,9 +185,75 @@ def exp2_(values: torch.Tensor) -> torch.Tensor:
     return values.exp2_()
 
 
+def floor_bits(values: torch.Tensor) -> torch.Tensor:
+    """Return whole numbers at or below values, and `FLOOR_BITS` more; where `has_instructions`.
+
+    A sum that is rounded down, at the full rate of the processor; to cut and to convert are two
+    instructions at an eighth of it. The float of these bits is the whole number and `FLOOR_FROM`.
+
+    Args:
+        values: float32, from 0 to below 2²³.
+
+    Returns:
+        int32.
+    """
+    return in_instructions(f"add.rm.f32 $0, $1, {_literal(FLOOR_FROM)};", values).view(torch.int32)
+
+
+def last_index(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Return where along the last axis the entries of an array lie, as int32.
+
+    A kernel makes it of the place in the whole array and of the row's, which it has once for eight
+    neighbours; a remainder of a division it has for each of them.
+
+    Args:
+        shape: Of the array.
+        device: Where to compute.
+
+    Returns:
+        Broadcasts to the shape.
+
+    Example:
+        >>> last_index((2, 3), torch.device("cpu")).tolist()
+        [0, 1, 2]
+    """
+    if _is_kernel(device):
+        *outer, length = shape
+        rows = math.prod(outer)
+        every = torch.arange(rows * length, device=device).reshape(shape)
+        first = torch.arange(rows, device=device).reshape(*outer, 1) * length
+        # As an instruction, since the compiler makes the remainder again of a plain difference.
+        return in_instructions("sub.s32 $0, $1, $2;", every.to(torch.int32), first.to(torch.int32))
+    return torch.arange(shape[-1], dtype=torch.int32, device=device)
+
+
+def reciprocal(values: torch.Tensor) -> torch.Tensor:
+    """Return 1 over the values.
+
+    As an instruction it is off by 2⁻²³ of itself at most, and 1 over less than 2⁻¹²⁶ is infinity.
+
+    Args:
+        values: float32.
+
+    References:
+        NVIDIA, "PTX ISA", ``rcp.approx.ftz.f32``.
+
+    Example:
+        >>> reciprocal(torch.tensor([0.25])).item()
+        4.0
+    """
+    if has_instructions(values):
+        return in_instructions("rcp.approx.ftz.f32 $0, $1;", values)
+    return values.reciprocal()
+
+
 def has_instructions(values: torch.Tensor) -> bool:
     """Return whether the values are in a kernel that can be given instructions."""
-    return torch.compiler.is_compiling() and _is_taught and values.device.type == _DEVICE
+    return _is_kernel(values.device)
+
+
+def _is_kernel(device: torch.device) -> bool:
+    return torch.compiler.is_compiling() and _is_taught and device.type == _DEVICE
 
 
 def in_instructions(lines: str, *values: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from medcl.augment.elementary import limit_
+from medcl.augment.elementary import limit_, limited, reciprocal
 from medcl.shapes import Views
 
 HEADROOM = 1.5
@@ -68,7 +68,7 @@ class PercentileWindow:
     def begin(self, views: Views, low: torch.Tensor, high: torch.Tensor) -> Views:
         """Return views in fractions of each volume's range, clipped to ``[0, HEADROOM]``."""
         low, high = (end.reshape(-1, 1, 1, 1, 1) for end in (low, high))
-        return limit_((views - low).mul_(1.0 / (high - low).clamp_min(1e-6)), 0.0, HEADROOM)
+        return limit_((views - low).mul_(reciprocal(limited(high - low, 1e-6))), 0.0, HEADROOM)
 
     def finish(self, views: Views) -> Views:
         """Return views with 0 → -1 and 1 → +1, clipped to ``[-1, 2 * HEADROOM - 1]``."""

@@ -4,46 +4,27 @@ import json
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
 
 from medcl.augment import random_field
-from medcl.augment.elementary import exp2_, limit_, limited, log2_
-
-PTX = {
-    "shr.u32": lambda a, b: a >> b,
-    "xor.b32": lambda a, b: a ^ b,
-    "mul.lo.u32": lambda a, b: a * b,
-    "mad.lo.u32": lambda a, b, c: a * b + c,
-}
-
-
-def run_ptx(lines, *given):
-    """Run a block of 32-bit instructions, one after the other."""
-    known = {f"${place}": value for place, value in enumerate(given, start=1)}
-    for line in lines.strip("{ }").split(";")[:-1]:
-        verb, *rest = line.replace(",", " ").split()
-        if verb == ".reg":
-            continue
-        into, *read = rest
-        values = [known[it] if it in known else np.uint32(int(it.rstrip("U"), 0)) for it in read]
-        known[into] = PTX[verb](*values)
-        assert "$0" not in known or line.split()[1] == "$0,", "$0 is written last."
-    return known["$0"]
+from medcl.augment.elementary import (
+    FLOOR_BITS,
+    FLOOR_FROM,
+    exp2_,
+    limit_,
+    limited,
+    log2_,
+    minus_log2_,
+    reciprocal,
+    sqrt_,
+)
+from tests.augment.ptx import run_ptx
 
 
-@pytest.mark.parametrize("has_more", [False, True])
-def test_the_hash_in_instructions_is_that_of_plain_torch(has_more):
-    rng = np.random.default_rng(0)
-    value, more = rng.integers(0, 1 << 32, (2, 1000), np.uint32)
-    made = run_ptx(random_field._mix_lines(has_more=has_more), value, more)
-    given = [torch.from_numpy(each.view(np.int32)) for each in (value, more)]
-    expected = random_field._mix(given[0], given[1] if has_more else None)
-    assert np.array_equal(made.view(np.int32), expected.numpy())
-
-
-def test_kernels_have_limits_logarithms_powers_and_hashes_in_instructions():
+@pytest.fixture(scope="module")
+def kernels():
+    """Of each part of a kernel: its instructions, and how far it is from plain torch."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.augment.kernel_instructions"],
         capture_output=True,
@@ -51,15 +32,59 @@ def test_kernels_have_limits_logarithms_powers_and_hashes_in_instructions():
         check=True,
         timeout=300,
     )
-    found = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def words(count):
+    whole = torch.randint(-(2**31), 2**31, (2, count), generator=torch.Generator().manual_seed(0))
+    return whole.to(torch.int32)
+
+
+@pytest.mark.parametrize("has_more", [False, True])
+def test_the_hash_in_instructions_is_that_of_plain_torch(has_more):
+    value, more = words(1000)
+    made = run_ptx(random_field._mix_lines(has_more=has_more), value, more)
+    assert torch.equal(made, random_field._mix(value, more if has_more else None))
+
+
+def test_the_hash_of_places_in_instructions_is_that_of_plain_torch():
+    value, more = words(1000)
+    made = run_ptx(random_field._PLACE_LINES, value, more)
+    assert torch.equal(made, random_field._mix_places(value, more))
+
+
+def test_kernels_have_limits_logarithms_powers_and_hashes_in_instructions(kernels):
+    found = {name: lines for name, (lines, _) in kernels.items()}
     low, high = (f"{verb}.NaN.f32 $0, $1, " for verb in ("max", "min"))
-    assert found["percentiles"] == [f"{low}0f00000000;", f"{high}0f3FC00000;"]
+    log2, exp2, root, inverse = (
+        f"{verb}.approx.ftz.f32 $0, $1;" for verb in ("lg2", "ex2", "sqrt", "rcp")
+    )
+    least = f"{low}0f358637BD;"
+    assert found["percentiles"] == [least, inverse, f"{low}0f00000000;", f"{high}0f3FC00000;"]
     assert found["fixed"] == [f"{low}0fBF800000;", f"{high}0f3F800000;"]
-    log2, exp2 = (f"{verb}.approx.ftz.f32 $0, $1;" for verb in ("lg2", "ex2"))
     assert found["gamma"] == [f"{low}0f00000000;", log2, exp2]
-    # Two hashes for each row, one for each place.
-    assert found["noise"] == [random_field._mix_lines(has_more=True)] * 3 + [log2]
-    assert found["sampling"] == [f"{low}0f00000000;", f"{high}$2;"] * 3
+    # Two hashes for each row, a shorter one for each place.
+    rows, along = [random_field._mix_lines(has_more=True)] * 2, "sub.s32 $0, $1, $2;"
+    assert found["noise"] == [along, *rows, random_field._PLACE_LINES, log2, root]
+    # NaN must not become an address.
+    cut = [
+        along,
+        "max.f32 $0, $1, 0f00000000;",
+        "min.f32 $0, $1, $2;",
+        "add.rm.f32 $0, $1, 0f4B000000;",
+    ]
+    assert found["sampling"] == found["sampling_far"] == cut * 3
+
+
+def test_what_a_kernel_makes_by_instructions_is_what_plain_torch_makes(kernels):
+    off = {name: far for name, (_, far) in kernels.items()}
+    assert off.pop("sampling") == off.pop("sampling_far") < 1e-3  # of values up to 1000
+    assert max(off.values()) < 2e-6
+
+
+def test_whole_numbers_are_one_bit_apart_where_places_are_cut():
+    bits = torch.arange(FLOOR_BITS, FLOOR_BITS + 1000, dtype=torch.int32)
+    assert torch.equal(bits.view(torch.float32) - FLOOR_FROM, torch.arange(1000.0))
 
 
 def test_plain_torch_takes_no_instructions():
@@ -71,3 +96,5 @@ def test_plain_torch_takes_no_instructions():
     assert limited(values, 0.0, ends).nan_to_num(9.0).tolist() == pytest.approx([0, 0.1, 9, 7])
     assert log2_(torch.zeros(1)).item() == -torch.inf
     assert exp2_(torch.tensor([-torch.inf])).item() == 0.0
+    assert minus_log2_(torch.tensor([0.125])).item() == pytest.approx(3.0)
+    assert sqrt_(torch.tensor([6.25])).item() == reciprocal(torch.tensor([0.4])).item() == 2.5

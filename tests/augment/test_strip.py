@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from medcl.augment.interpolation.trilinear import _picked, trilinear
+from medcl.augment.interpolation.trilinear import _pair, trilinear
 from medcl.augment.rendering.lattice import Lattice
 from medcl.augment.rendering.sampling import _prefiltered, sample, samplings
 from medcl.augment.rendering.strip import Strip
@@ -127,12 +127,12 @@ def furthest_read(monkeypatch, given):
     """Sample, and return the last voxel and the last validity that a kernel asks for."""
     asked = {}
 
-    def spied(flat, index, beyond):
+    def spied(flat, near, start):
         name = "valid" if flat.dtype == torch.bool else "voxels"
-        asked[name] = max(asked.get(name, 0), int(index.max()) + beyond)
-        return _picked(flat, index, beyond)
+        asked[name] = max(asked.get(name, 0), int((near + start).max()) + 1)
+        return _pair(flat, near, start)
 
-    monkeypatch.setattr("medcl.augment.interpolation.trilinear._picked", spied)
+    monkeypatch.setattr("medcl.augment.interpolation.trilinear._pair", spied)
     trilinear(*given, view_shape=(5, 4, 3), channels=2)
     return asked
 

@@ -29,14 +29,21 @@ LANES = 128  # of a program; torch's compiler gives it 1024 voxels
 BLOCK = 1024
 ALU = {"FMNMX", "FSEL", "FSETP", "ISETP", "LEA", "LOP3", "P2R", "PLOP3", "PRMT", "SEL", "SHF"}
 ALU |= {"IADD3", "VIADD", "VIADDMNMX", "VIMNMX"}  # issued at half the rate of the others
+SPECIAL = {"F2F", "F2I", "FRND", "I2F", "MUFU"}  # of the special function unit: the slowest
 
 MEANING = {  # of an instruction in PTX, as Triton says it
     "shr.u32": "({0} >> {1}) & (0xFFFFFFFF >> {1})",
+    "sub.s32": "{0} - {1}",
     "xor.b32": "{0} ^ {1}",
     "mul.lo.u32": "{0} * {1}",
     "mad.lo.u32": "{0} * {1} + {2}",
     "max.NaN.f32": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
     "min.NaN.f32": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
+    "max.f32": "tl.maximum({0}, {1})",
+    "min.f32": "tl.minimum({0}, {1})",
+    "add.rm.f32": "tl.floor({0}) + {1}",  # as it is used: from 0, and to a whole number
+    "rcp.approx.ftz.f32": "1.0 / {0}",
+    "sqrt.approx.ftz.f32": "tl.sqrt({0})",
     "lg2.approx.ftz.f32": "tl.log2({0})",
     "ex2.approx.ftz.f32": "tl.exp2({0})",
 }
@@ -177,13 +184,18 @@ def counted(code: str, folder: Path) -> dict[str, float]:
     cubin.write_bytes(made.asm["cubin"])
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
     listing = subprocess.run([tool, "-sass", cubin], check=True, capture_output=True, text=True)
-    found = re.findall(r"/\*[0-9a-f]{4}\*/\s+(?:@!?U?P\w+ )?([A-Z0-9]+)", listing.stdout)
-    each = Counter(found)
+    return per_voxel(listing.stdout)
+
+
+def per_voxel(listing: str) -> dict[str, float]:
+    """Return what a lane issues for one voxel, from the machine code as cuobjdump prints it."""
+    each = Counter(re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z0-9]+)", listing))
     del each["NOP"]
     voxels = BLOCK / LANES
     return {
         "instructions": each.total() / voxels,
         "of_them_half_rate": sum(each[name] for name in ALU) / voxels,
+        "of_them_special": sum(each[name] for name in SPECIAL) / voxels,
         "loads": each["LDG"] / voxels,
     }
 

@@ -1,11 +1,16 @@
 """Trilinear sampling from a strip: one pass over the voxels of the views, nothing in between."""
 
-from typing import cast
-
 import torch
 from jaxtyping import Bool, Float, Shaped
 
-from medcl.augment.elementary import limited
+from medcl.augment.elementary import (
+    FLOOR_BITS,
+    FLOOR_FROM,
+    floor_bits,
+    has_instructions,
+    last_index,
+    limited,
+)
 
 HALF = 0.5 + 1e-4
 """A voxel reaches this far beyond its centre; float32 needs the rest."""
@@ -52,20 +57,24 @@ def trilinear(
         if shifts is not None:
             for other in range(3):
                 place = place + shifts[:, other] * _column(matrix[:, axis, other])
+        last = _column(layout[:, 5 + axis]).to(torch.float32)
         # A box ends only where its source does, or where no view voxel comes.
-        held = limited(place, 0.0, _column(layout[:, 5 + axis]).to(torch.float32))
+        held = limited(place, 0.0, last, keeps_nan=False)
         here = (place - held).abs_() <= HALF
         inside = here if inside is None else inside & here
-        below = torch.floor(held)
-        indices.append(below.to(layout.dtype))
-        parts.append(held - below)
+        whole, part, more = _cut(held)
+        indices.append(whole.to(layout.dtype))
+        parts.append(part)
     assert inside is not None
-    near = indices[0] * along_x + indices[1] * along_y + indices[2]
+    near = indices[0] * along_x
+    if more:
+        near = near - (along_x + along_y + 1) * more
+    near = near + indices[1] * along_y + indices[2]
     starts, along_channels = _column(layout[:, 0]), _column(layout[:, 2])
     values = torch.stack(
         [
             _blend(
-                _corners(voxels, near + (starts + channel * along_channels), along_x, along_y),
+                _corners(voxels, near, starts + channel * along_channels, along_x, along_y),
                 parts,
             )
             for channel in range(channels)
@@ -74,18 +83,30 @@ def trilinear(
     )
     if valid is not None:
         valid_starts = _column(layout[:, 1])
-        share = _blend(_corners(valid, near + valid_starts, along_x, along_y), parts)
+        share = _blend(_corners(valid, near, valid_starts, along_x, along_y), parts)
         inside = inside & (share >= 1.0 - WHOLE)
     return values, inside[:, None]
 
 
 def coordinates(row: torch.Tensor, shape: tuple[int, int, int]) -> Coordinates:
     """Return one source coordinate of every view voxel, from one row of each matrix."""
-    steps = [torch.arange(size, device=row.device, dtype=row.dtype) for size in shape]
-    x = row[:, 0, None] * steps[0] + row[:, 3, None]
-    y = row[:, 1, None] * steps[1]
-    z = row[:, 2, None] * steps[2]
-    return x[:, :, None, None] + y[:, None, :, None] + z[:, None, None, :]
+    x, y = (torch.arange(size, device=row.device, dtype=row.dtype) for size in shape[:2])
+    z = last_index((len(row), *shape), row.device).to(row.dtype)
+    numbers = row.reshape(-1, 4, 1, 1, 1)
+    first = numbers[:, 0] * x[:, None, None] + numbers[:, 3]
+    return first + numbers[:, 1] * y[:, None] + numbers[:, 2] * z
+
+
+def _cut(places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Return the whole numbers at or below places, the rest, and by how much the former are more.
+
+    A kernel takes the surplus off their sum, once for all voxels of a row.
+    """
+    if has_instructions(places):
+        bits = floor_bits(places)
+        return bits, places - (bits.view(torch.float32) - FLOOR_FROM), FLOOR_BITS
+    below = torch.floor(places)
+    return below, places - below, 0
 
 
 def _column(values: torch.Tensor) -> torch.Tensor:
@@ -93,32 +114,40 @@ def _column(values: torch.Tensor) -> torch.Tensor:
 
 
 def _corners(
-    flat: torch.Tensor, near: torch.Tensor, along_x: torch.Tensor, along_y: torch.Tensor
+    flat: torch.Tensor,
+    near: torch.Tensor,
+    start: torch.Tensor,
+    along_x: torch.Tensor,
+    along_y: torch.Tensor,
 ) -> list[torch.Tensor]:
     """Return the eight voxels around each place, z fastest.
 
     At the last voxel of an axis the upper one is some other voxel, and what is blended of it none.
     """
     found = []
-    for corner in (near, near + along_y, near + along_x, near + (along_x + along_y)):
-        found += [_picked(flat, corner, 0), _picked(flat, corner, 1)]
+    for corner in (start, start + along_y, start + along_x, start + (along_x + along_y)):
+        found += _pair(flat, near, corner)
     return found
 
 
-def _picked(flat: torch.Tensor, index: torch.Tensor, beyond: int) -> torch.Tensor:
-    """Return the entries so far beyond indices.
+def _pair(flat: torch.Tensor, near: torch.Tensor, start: torch.Tensor) -> list[torch.Tensor]:
+    """Return the entries so far beyond the start of each view, and the next ones.
 
     Compiled, without a check of each, and in 64 bits: then the step to the next voxel is part of
-    the instruction that reads. Else by a selection of rows, which takes a third to a tenth of the
-    time of indexing; of voxels beyond the last, which have no weight, it reads the last.
+    the instruction that reads, and the address that a view starts from is made once. Else by a
+    selection of rows, which takes a third to a tenth of the time of indexing; of voxels beyond the
+    last, which have no weight, it reads the last.
     """
     if torch.compiler.is_compiling():
+        index = start.to(torch.int64) + near.to(torch.int64)
         always = torch.ones(index.shape, dtype=torch.bool, device=flat.device)
-        places = [index.to(torch.int64)]
-        found = torch.ops.aten._unsafe_masked_index(flat[beyond:], always, places, 0)
-        return cast("torch.Tensor", found)
-    within = (index.reshape(-1) + beyond).clamp_max(len(flat) - 1)
-    return torch.index_select(flat, 0, within).reshape(index.shape)
+        read = torch.ops.aten._unsafe_masked_index
+        return [read(flat[beyond:], always, [index], 0) for beyond in (0, 1)]
+    index = (near + start).reshape(-1)
+    return [
+        torch.index_select(flat, 0, (index + beyond).clamp_max(len(flat) - 1)).reshape(near.shape)
+        for beyond in (0, 1)
+    ]
 
 
 def _blend(corners: list[torch.Tensor], parts: list[torch.Tensor]) -> torch.Tensor:
