@@ -13,7 +13,6 @@ A file is written beside its place, flushed to disk, renamed, and only then gets
 without a row does not exist; the next writer removes it.
 """
 
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +23,6 @@ from medcl.ingest.outcome import Accepted, Refused
 from medcl.shapes import Affine, LabelMap
 from medcl.store import refusals
 from medcl.store.catalogue import SOURCE_FACTS, insert
-from medcl.store.disk import disk_errors_as_sentences
 from medcl.store.files import Verify
 from medcl.store.founding import CATALOGUE, found_store
 from medcl.store.inbox import Inbox, make_inbox, remove_inboxes
@@ -32,7 +30,7 @@ from medcl.store.intake import Added, Intake
 from medcl.store.packing import Packed, check_keys, content_hash, pack
 from medcl.store.reading import StoreReading
 from medcl.store.rows import LabelRow, require_key
-from medcl.store.writer_lock import WriterLock
+from medcl.store.writer import Writer
 
 
 class Store(StoreReading):
@@ -58,12 +56,10 @@ class Store(StoreReading):
     def __init__(self, folder: Path, *, may_add: bool, verify: Verify, mmap: bool) -> None:
         """Use `Store.create` or `Store.open`."""
         super().__init__(folder, verify=verify, mmap=mmap)
-        self._may_add = may_add
         self._verify: Verify = verify
         self._mmap = mmap
         self._intake = Intake(self._catalogue, self._files, self._rows, self._labels)
-        self._lock: WriterLock | None = None
-        self._guard = threading.RLock()
+        self._writer = Writer(self.folder, self._files, self._rows, self._labels, may_add=may_add)
 
     @classmethod
     def create(cls, folder: Path, *, key_fingerprint: str) -> "Store":
@@ -145,16 +141,12 @@ class Store(StoreReading):
 
     def __del__(self) -> None:
         """Give the writer lock back."""
-        if hasattr(self, "_guard"):
+        if hasattr(self, "_writer"):
             self.close()
 
     def close(self) -> None:
         """Give the writer lock back; the store can still be read, and written to again."""
-        with self._guard:
-            self._catalogue.close()
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+        self._writer.release(first=self._catalogue.close)
 
     def claim(self) -> None:
         """Take the writer lock now: a long run should not learn at its end that it may not write.
@@ -163,7 +155,7 @@ class Store(StoreReading):
             InputError: Another process is writing.
             PrivacyError: The store was opened without the fingerprint of the secret.
         """
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             pass
 
     def add(self, accepted: Accepted, *, accept_duplicates: bool = False) -> Added:
@@ -185,7 +177,7 @@ class Store(StoreReading):
         """
         check_keys(accepted)
         if self._rows.find(accepted.key) is not None and accepted.label is None:
-            with self._writing(adding=True):
+            with self._writer.writing(adding=True):
                 done = self._intake.settle(
                     key=accepted.key,
                     content=content_hash(accepted.volume),
@@ -207,7 +199,7 @@ class Store(StoreReading):
             As `add`, whose errors it raises too.
         """
         try:
-            with self._writing(adding=True):
+            with self._writer.writing(adding=True):
                 return self._intake.take(packed, accept_duplicates=accept_duplicates)
         finally:
             packed.discard()
@@ -223,7 +215,7 @@ class Store(StoreReading):
             InputError: Another process is writing, or the disk is full.
             PrivacyError: The store was opened without the fingerprint of the secret.
         """
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             made = make_inbox(self.folder)
         try:
             yield made
@@ -240,7 +232,7 @@ class Store(StoreReading):
             refused: Outcomes of ingest.
         """
         rows = [refusals.checked(one) for one in refused]
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             self._intake.refuse(rows)
 
     def is_done(self, key: str, fingerprint: str, *, accept_duplicates: bool = False) -> bool:
@@ -267,7 +259,7 @@ class Store(StoreReading):
             InputError: One is no key, or as for `add`.
         """
         fact = (f"{SOURCE_FACTS}{require_key(name)}:{require_key(place)}", "")
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             self._catalogue.write([insert("meta", fact, sealed=False)])
 
     def add_labels(self, name: str, rows: Iterable[LabelRow]) -> None:
@@ -280,7 +272,7 @@ class Store(StoreReading):
         Raises:
             InputError: A label is of an unknown volume or contradicts another, or as for `add`.
         """
-        with self._writing():
+        with self._writer.writing():
             known = set(self._rows.all())
             self._catalogue.write(list(self._labels.put_labels(name, rows, known)))
 
@@ -299,23 +291,6 @@ class Store(StoreReading):
         Raises:
             InputError: The volume is unknown or its grid another, or as for `add`.
         """
-        with self._writing():
+        with self._writer.writing():
             row = self.row(key)
             self._catalogue.write(self._labels.put_map(name, row, labels, affine, split))
-
-    @contextmanager
-    def _writing(self, *, adding: bool = False) -> Iterator[None]:
-        """Hold the writer lock from here on; the first time, remove what a killed writer left.
-
-        Raises:
-            PrivacyError: The store was opened without the fingerprint of the secret.
-        """
-        if adding and not self._may_add:
-            raise PrivacyError(
-                "To add to a store, open it with the fingerprint of the secret that makes the keys."
-            )
-        with self._guard, disk_errors_as_sentences():
-            if self._lock is None:
-                self._lock = WriterLock(self.folder)
-                self._files.sweep({one.path for one in self._expected()})
-            yield
