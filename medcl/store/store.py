@@ -13,7 +13,7 @@ A file is written beside its place, flushed to disk, renamed, and only then gets
 without a row does not exist; the next writer removes it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from medcl.shapes import Affine, LabelMap
 from medcl.store import refusals
 from medcl.store.catalogue import SOURCE_FACTS, insert
 from medcl.store.files import Verify
+from medcl.store.forgetting import Held
 from medcl.store.founding import CATALOGUE, found_store
 from medcl.store.inbox import Inbox, make_inbox, remove_inboxes
 from medcl.store.intake import Added, Intake
@@ -58,7 +59,9 @@ class Store(StoreReading):
         super().__init__(folder, verify=verify, mmap=mmap)
         self._verify: Verify = verify
         self._mmap = mmap
-        self._intake = Intake(self._catalogue, self._files, self._rows, self._labels)
+        self._intake = Intake(
+            self._catalogue, self._files, self._rows, self._labels, self._forgetting
+        )
         self._writer = Writer(self.folder, self._files, self._rows, self._labels, may_add=may_add)
 
     @classmethod
@@ -158,6 +161,15 @@ class Store(StoreReading):
         with self._writer.writing(adding=True):
             pass
 
+    def tidy(self) -> None:
+        """Remove what a killed writer left, as every first change does.
+
+        Raises:
+            InputError: Another process is writing.
+        """
+        with self._writer.writing():
+            pass
+
     def add(self, accepted: Accepted, *, accept_duplicates: bool = False) -> Added:
         """Store a volume, its row, and the label it came with.
 
@@ -168,7 +180,8 @@ class Store(StoreReading):
         Returns:
             ``unchanged`` if the store holds the same content under this key: no file is written.
             ``refused`` if it holds other content under this key, or the same under another: that
-            stays, and a refusal is recorded. Of equal volumes the first to come is kept.
+            stays, and a refusal is recorded. Of equal volumes the first to come is kept. Refused
+            too is what belongs to a patient who was forgotten.
 
         Raises:
             InputError: Another process is writing, the disk is full, or a value is none that the
@@ -234,6 +247,38 @@ class Store(StoreReading):
         rows = [refusals.checked(one) for one in refused]
         with self._writer.writing(adding=True):
             self._intake.refuse(rows)
+
+    def forget(self, patient_keys: Collection[str]) -> Held:
+        """Remove everything of patients, and refuse their scans from now on.
+
+        Interrupted at any moment it can be repeated; see `medcl.store.forgetting` for what stays.
+
+        Args:
+            patient_keys: 32 hex characters each.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            InputError: As for `add`, or another program keeps the catalogue's log.
+        """
+        with self._writer.writing():
+            return self._forgetting.forget(patient_keys)
+
+    def readmit(self, patient_keys: Collection[str]) -> int:
+        """Take scans of patients again who were forgotten.
+
+        Args:
+            patient_keys: 32 hex characters each.
+
+        Returns:
+            How many of them had been kept out.
+
+        Raises:
+            InputError: As for `add`.
+        """
+        with self._writer.writing():
+            return self._forgetting.readmit(patient_keys)
 
     def is_done(self, key: str, fingerprint: str, *, accept_duplicates: bool = False) -> bool:
         """Return whether a series or file of this key was settled in exactly this state.
