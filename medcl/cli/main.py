@@ -14,6 +14,7 @@ import typer
 from medcl import __version__
 from medcl.cli import configured, delivery, doctor, ingest, labels, secrets, settings, store
 from medcl.errors import MedclError
+from medcl.runtime.stopping import stops_raise
 
 app = typer.Typer(
     name="medcl",
@@ -53,8 +54,8 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit status.
 
-    0 done; 1 anything unexpected; 2 the request was wrong; 3 refused for safety; 130 interrupted,
-    which the same command makes good.
+    0 done; 1 anything unexpected; 2 the request was wrong; 3 refused for safety; 130 stopped by
+    Ctrl-C, SIGTERM or SIGUSR1, which the same command makes good.
     An unexpected error is told by its kind and place alone: its message could hold a value from a
     patient's header. ``MEDCL_TRACEBACK=1`` prints the whole of it.
 
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     try:
-        app(words, prog_name="medcl")
+        with stops_raise():
+            app(words, prog_name="medcl")
     except MedclError as error:
         _leave(str(error), error, words)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`medcl store`: look at a store, re-hash it, write a volume back."""
+"""`medcl store`: look at a store, re-hash it, write a volume back, forget patients."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +15,9 @@ def add_to(app: typer.Typer) -> None:
     Args:
         app: The root command.
     """
-    group = typer.Typer(help="Look at a store, re-hash it, write a volume back as NIfTI.")
+    group = typer.Typer(help="Look at a store, re-hash it, export a volume, forget patients.")
     group.command("list")(list_rows)
-    for command in (show, verify, export):
+    for command in (show, verify, export, forget):
         group.command()(command)
     app.add_typer(group, name="store", no_args_is_help=True)
 
@@ -77,3 +77,38 @@ def export(
 
     with opened(json_wanted=json) as output:
         output.finish(stage.export(store, key=key, target=target))
+
+
+def forget(
+    store: StoreFolder,
+    patients: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATIENT_KEY]...", help="Keys of patients, see `store list`."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--patients",
+            metavar="FILE.csv",
+            help="Names them as the hospital does: patient_id (issuer), study_uid, file or key.",
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", help="The site's secret, for --patients.")
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option("--runs", metavar="FOLDER", help="Name its encoders that have seen them."),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Let them in again.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this it is only said what would be.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take patients out for good and keep them out: consent withdrawn, or a wrong scan."""
+    from medcl.stages import forget as stage
+
+    withdrawal = stage.Withdrawal(patients or (), table, key_file, undo)
+    with opened(json_wanted=json) as output:
+        output.finish(stage.run(store, withdrawal, is_meant=yes, runs=runs))

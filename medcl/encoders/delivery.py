@@ -24,7 +24,9 @@ _PREPROCESSING = "preprocessing.json"
 _CARD = "model_card.md"
 _EXAMPLE = "example.py"
 _CHECKSUMS = "checksums.json"
-_LEDGER = "ledger.json"
+LEDGER = "ledger.json"
+"""File of an encoder's folder that says which patients it has seen, as salted hashes."""
+
 _REQUIRED = (WEIGHTS, _CONFIG, _PREPROCESSING, _CARD, _EXAMPLE)
 _FORMAT = 1
 
@@ -124,7 +126,7 @@ def read_encoder(folder: Path, *, allow_partial: bool = False) -> Delivered:
         encoder=encoder.eval(),
         preprocessing=_parse(files[_PREPROCESSING], _PREPROCESSING),
         policy_hash=str(config.get("policy_hash", "")),
-        ledger_json=files[_LEDGER].decode() if _LEDGER in files else None,
+        ledger_json=files[LEDGER].decode() if LEDGER in files else None,
         report=report,
     )
 
@@ -172,7 +174,7 @@ def _contents(
         _EXAMPLE: example_source(encoder).encode(),
     }
     if ledger_json is not None:
-        files[_LEDGER] = ledger_json.encode()
+        files[LEDGER] = ledger_json.encode()
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return {**files, _CHECKSUMS: _json(sums)}
 
@@ -182,7 +184,7 @@ def _verified(folder: Path) -> dict[str, bytes]:
     unlisted = [name for name in _REQUIRED if name not in sums]
     if unlisted:
         raise CheckpointError(f"checksums.json must list {unlisted[0]}; it does not.")
-    known = [name for name in (*_REQUIRED, _LEDGER) if name in sums]
+    known = [name for name in (*_REQUIRED, LEDGER) if name in sums]
     files = {name: _read_bytes(folder, name) for name in known}
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != sums[name]:

@@ -61,7 +61,9 @@ def note(
     Returns:
         The refusal, where the file is turned away at once.
     """
-    if facts.kind == "refused":
+    if facts.kind == "metadata":
+        index.add_metadata(found, facts.modality)
+    if facts.kind in {"metadata", "refused"}:
         return refused_file(found, keyring, facts)
     if facts.kind == "dicom":
         index.add_headers(found, facts.headers)
@@ -99,6 +101,6 @@ def plan(index: ArchiveIndex, keyring: Keyring, options: IngestOptions) -> Itera
             f"give the sources different names."
         )
     for found, facts in index.lone_files():
-        yield from plan_file(found, facts, keyring, options)
+        yield from plan_file(found, facts, keyring, options, metadata_in=index.metadata_in)
     for planes in index.series():
         yield from plan_series(planes, keyring, options)

@@ -15,9 +15,12 @@ from pathlib import Path
 
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.file_facts import FileFacts
+from medcl.ingest.inheritance import MetadataFile
 from medcl.ingest.wire import facts_from_json, facts_to_json, header_from_json, header_to_json
+from medcl.io.bids_names import metadata_name
 from medcl.io.dicom.slice_header import SliceHeader
 from medcl.io.refusal import ReasonCode
+from medcl.volume import Modality
 
 IndexedPlane = tuple[FoundFile, SliceHeader]
 """A header and the file it stands in."""
@@ -29,6 +32,9 @@ _TABLES = (
     "CREATE TABLE series (id INTEGER PRIMARY KEY, words BLOB UNIQUE)",
     "CREATE TABLE planes (series INTEGER, path BLOB, header TEXT)",
     "CREATE TABLE lone (path BLOB PRIMARY KEY, facts TEXT)",
+    "CREATE TABLE metadata (path BLOB PRIMARY KEY, folder BLOB, suffix TEXT, modality TEXT,"
+    " is_read INTEGER)",
+    "CREATE INDEX metadata_by_folder ON metadata (folder, suffix)",
 )
 _FIELDS = "f.path, f.relative, f.size, f.mtime_ns, f.refusal"
 
@@ -70,6 +76,13 @@ class ArchiveIndex:
             found.refusal,
         )
         cursor = self._database.execute("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?, ?)", cells)
+        if name := metadata_name(found.path.name):
+            folder = os.fsencode(found.path.parent)
+            # Known before it is read, and so where it never is: a link, a file that is damaged.
+            self._database.execute(
+                "INSERT OR IGNORE INTO metadata VALUES (?, ?, ?, NULL, 0)",
+                (cells[0], folder, name.suffix),
+            )
         return cursor.rowcount > 0
 
     @property
@@ -100,6 +113,32 @@ class ArchiveIndex:
         self._database.execute(
             "INSERT INTO lone VALUES (?, ?)", (os.fsencode(found.path), facts_to_json(facts))
         )
+
+    def add_metadata(self, found: FoundFile, modality: Modality | None) -> None:
+        """Add what a JSON file that may describe images says."""
+        self._database.execute(
+            "UPDATE metadata SET modality = ?, is_read = 1 WHERE path = ?",
+            (modality, os.fsencode(found.path)),
+        )
+
+    def metadata_in(self, folder: Path, suffix: str) -> list[MetadataFile]:
+        """Return the JSON files of a folder that may describe images of a suffix.
+
+        Args:
+            folder: Absolute path; of one outside the sources nothing is known.
+            suffix: Last part of a name in a BIDS tree.
+        """
+        found = self._database.execute(
+            "SELECT path, modality, is_read FROM metadata WHERE folder = ? AND suffix = ?"
+            " ORDER BY path",
+            (os.fsencode(folder), suffix),
+        )
+        names = ((metadata_name(Path(os.fsdecode(path)).name), *rest) for path, *rest in found)
+        return [
+            MetadataFile(name=name, modality=modality, is_read=bool(is_read))
+            for name, modality, is_read in names
+            if name is not None
+        ]
 
     def lone_files(self) -> Iterator[tuple[FoundFile, FileFacts]]:
         """Yield each file that is a volume by itself, by its path inside the archive."""

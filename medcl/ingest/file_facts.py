@@ -8,8 +8,9 @@ from medcl.io.images.medmnist_names import SplitFacts
 from medcl.io.refusal import ReasonCode
 from medcl.volume import Modality
 
-Kind = Literal["dicom", "nifti", "itk", "npz", "refused"]
-"""Which reader takes a file; ``itk`` are NRRD and MetaImage."""
+Kind = Literal["dicom", "nifti", "itk", "npz", "metadata", "refused"]
+"""Which reader takes a file; ``itk`` are NRRD and MetaImage, ``metadata`` JSON that may describe
+images and is none itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -21,7 +22,8 @@ class FileFacts:
         headers: Of the planes of a DICOM image.
         splits: Of a MedMNIST archive.
         num_parts: Volumes in a NIfTI file.
-        modality: That the JSON file beside it names, where its format has no place for it.
+        modality: That the JSON file beside it names, where its format has no place for it; of
+            metadata, what they name.
         code: Why the file is refused.
         detail: What was found, in geometry and counts.
     """

@@ -6,10 +6,13 @@ What takes long to load is imported where it is used: most archives need most of
 from pathlib import Path
 
 from medcl.ingest.file_facts import FileFacts
+from medcl.io.bids_names import metadata_name
 from medcl.io.dicom.header import plain_header, read_slice_headers
 from medcl.io.kinds import file_kind
 from medcl.io.refusal import ReasonCode, RefusedSeries
-from medcl.io.sidecar import sidecar_modality
+from medcl.io.sidecar import named_modality, read_metadata, sidecar_modality
+
+_NO_IMAGE = "No image format that medcl knows."
 
 
 def inspect_file(path: Path) -> FileFacts:
@@ -19,7 +22,7 @@ def inspect_file(path: Path) -> FileFacts:
         path: A regular file.
 
     Returns:
-        The facts; names and extensions are not looked at.
+        The facts; for images, names and extensions are not looked at.
     """
     try:
         return _inspect(path)
@@ -67,7 +70,15 @@ def _inspect(path: Path) -> FileFacts:
         case "nrrd" | "metaimage":
             return FileFacts(kind="itk", modality=sidecar_modality(path))
         case _:
-            return FileFacts(kind="refused", detail="No image format that medcl knows.")
+            return _inspect_other(path)
+
+
+def _inspect_other(path: Path) -> FileFacts:
+    """Return the facts of what is no image: metadata, where its name and content say so."""
+    metadata = read_metadata(path) if metadata_name(path.name) else None
+    if metadata is None:
+        return FileFacts(kind="refused", detail=_NO_IMAGE)
+    return FileFacts(kind="metadata", modality=named_modality(metadata), detail=_NO_IMAGE)
 
 
 def _inspect_bare(path: Path) -> FileFacts:
@@ -77,5 +88,5 @@ def _inspect_bare(path: Path) -> FileFacts:
     except RefusedSeries:
         headers = []
     if not headers or not headers[0].modality or not headers[0].sop_class:
-        return FileFacts(kind="refused", detail="No image format that medcl knows.")
+        return _inspect_other(path)
     return FileFacts(kind="dicom", headers=tuple(headers))

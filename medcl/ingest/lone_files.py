@@ -7,6 +7,7 @@ from typing import Literal
 from medcl.ingest.discovery import FoundFile
 from medcl.ingest.file_facts import FileFacts
 from medcl.ingest.identity import Keyring
+from medcl.ingest.inheritance import BESIDE, MetadataIn, Said, inherited_modality
 from medcl.ingest.jobs import Job, fingerprint
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
@@ -20,7 +21,12 @@ _PARTS_PER_JOB = 16
 
 
 def plan_file(
-    found: FoundFile, facts: FileFacts, keyring: Keyring, options: IngestOptions
+    found: FoundFile,
+    facts: FileFacts,
+    keyring: Keyring,
+    options: IngestOptions,
+    *,
+    metadata_in: MetadataIn,
 ) -> Iterator[Job | Refused]:
     """Yield what becomes of one file that is no DICOM.
 
@@ -29,6 +35,7 @@ def plan_file(
         facts: What `medcl.ingest.inspection.inspect_file` found.
         keyring: The site's keys.
         options: What the site decided.
+        metadata_in: Gives the JSON files of a folder.
 
     Yields:
         Jobs, the first of which accounts for the file, or a refusal.
@@ -37,7 +44,11 @@ def plan_file(
         yield from _npz_jobs(found, facts, keyring)
         return
     bids = bids_facts(found.relative)
-    modality = _refused_by_bids(bids, options) or _modality(facts, bids, options)
+    if bids is None:
+        said = Said(BESIDE, frozenset({facts.modality} if facts.modality else ()))
+    else:
+        said = inherited_modality(found.path, bids, metadata_in)
+    modality = _refused_by_bids(bids, options) or _modality(said, bids, options)
     if isinstance(modality, FileFacts):
         yield refused_file(found, keyring, modality)
         return
@@ -60,29 +71,38 @@ def _refused_by_bids(bids: BidsFacts | None, options: IngestOptions) -> FileFact
     return FileFacts(kind="refused", code=code, detail=detail)
 
 
-def _modality(
-    facts: FileFacts, bids: BidsFacts | None, options: IngestOptions
-) -> Modality | FileFacts:
+def _modality(files: Said, bids: BidsFacts | None, options: IngestOptions) -> Modality | FileFacts:
     """Return what a file is said to be, or its refusal where nothing or too much is said."""
     said = {
-        "the JSON file beside it": facts.modality,
+        files.place: next(iter(files.modalities), None),
         "its place in a BIDS tree": None if bids is None else bids.modality,
         "--modality": options.nifti_modality,
     }
     words = {place: modality for place, modality in said.items() if modality is not None}
     code = ReasonCode.MODALITY_UNKNOWN
-    if len(set(words.values())) > 1:
-        detail = f"{' and '.join(words)} contradict one another."
-        detail = detail[0].upper() + detail[1:]
+    if len(files.modalities) > 1:
+        detail = (
+            "JSON files of one folder that apply to it contradict one another; BIDS allows one in "
+            "each folder (The Inheritance Principle, rule 4)."
+        )
+    elif len(set(words.values())) > 1:
+        detail = _capital(f"{' and '.join(words)} contradict one another.")
     elif not words:
-        detail = "Neither a JSON file beside it nor BIDS says it: give --modality CT, MR, PT or OT."
+        detail = (
+            "Neither a JSON file that applies to it nor its place in a BIDS tree says it: give "
+            "--modality CT, MR, PT or OT."
+        )
     else:
         (modality,) = set(words.values())
         if modality != "OT" or options.nifti_modality == "OT":
             return modality
         code = ReasonCode.UNSUPPORTED_MODALITY
-        detail = "The JSON file beside it says so."
+        detail = _capital(f"{files.place} says so.")
     return FileFacts(kind="refused", code=code, detail=detail)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def refused_file(found: FoundFile, keyring: Keyring, facts: FileFacts) -> Refused:

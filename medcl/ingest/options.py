@@ -42,8 +42,8 @@ class IngestOptions:
 
     Attributes:
         nifti_modality: What files without a header for it are (NIfTI, NRRD, MetaImage). ``None``:
-            what the JSON file beside each or its place in a BIDS tree says, and a refusal where
-            neither does.
+            what the JSON file beside each, or its place in a BIDS tree and the JSON files above it
+            there say, and a refusal where none does.
         patient_pattern: Regular expression searched in the relative path of such a file; its
             first group, or else the whole match, names the patient. Without it, or where it does
             not match, each file counts as a patient of its own, unless it lies in a BIDS tree.

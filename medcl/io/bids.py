@@ -5,11 +5,11 @@ References:
     structure, source vs. raw vs. derived data) and "Appendix: Entities".
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from medcl.io.bids_names import BidsName, bids_name
 from medcl.volume import Modality
 
 Weighting = Literal["T1", "T2", "FLAIR", "PD", "DWI", "SWI", "ANGIO"]
@@ -41,8 +41,6 @@ _WEIGHTINGS: dict[str, Weighting] = {
     "angio": "ANGIO",
 }
 _LABELS = {"dseg", "probseg", "mask", "seg", "defacemask"}
-_ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9+]+)")
-_SUFFIX = re.compile(r"[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -50,18 +48,23 @@ class BidsFacts:
     """What a path says. Words of it may be names and are never printed.
 
     Attributes:
+        name: Entities and suffix of the file.
+        num_levels: Folders in which JSON files may stand that describe it: its own, and those above
+            it up to the one that the subjects lie in.
         dataset: Path of the study inside the archive, without the folders for raw data, source
             data and derivatives, which hold the same subjects; empty at the top of the archive.
         subject: Word of the entity ``sub``, unique in the dataset.
         session: Word of the entity ``ses``, or ``None``.
         modality: MR, PT or CT, or ``None`` if the folder says nothing. PET in BIDS is in Bq/mL
-            or whatever its sidecar file says, which is not looked at; SUV needs more than that.
+            or whatever its JSON files say, which is not looked at; SUV needs more than that.
         weighting: MR contrast named by the suffix.
         is_derivative: The image was computed: it lies below a folder of derivatives or has the
             entity ``desc``.
         is_label: The suffix says labels, a mask or label probabilities.
     """
 
+    name: BidsName
+    num_levels: int
     dataset: str
     subject: str
     session: str | None
@@ -91,16 +94,18 @@ def bids_facts(relative_path: str) -> BidsFacts | None:
         True
     """
     *folders, name = relative_path.split("/")
-    found = _name_parts(name)
-    if found is None:
+    found = bids_name(name)
+    if found is None or next(iter(found.entities), None) != "sub":
         return None
-    entities, suffix = found
+    entities, suffix = found.entities, found.suffix
     top = _subject_folder(folders, entities)
     if top is None:
         return None
     above, below = folders[:top], folders[top + 1 :]
     modality = _modality(below, suffix)
     return BidsFacts(
+        name=found,
+        num_levels=len(below) + 2,
         dataset="/".join(_study(above)),
         subject=entities["sub"],
         session=entities.get("ses"),
@@ -111,17 +116,7 @@ def bids_facts(relative_path: str) -> BidsFacts | None:
     )
 
 
-def _name_parts(name: str) -> tuple[dict[str, str], str] | None:
-    """Return entities and suffix of a file name, or ``None`` if it is not made of them."""
-    *words, suffix = name.partition(".")[0].split("_")
-    matches = [match for word in words if (match := _ENTITY.fullmatch(word))]
-    entities = {match[1]: match[2] for match in matches}
-    if not matches or matches[0][1] != "sub" or len(entities) != len(words):
-        return None
-    return (entities, suffix) if _SUFFIX.fullmatch(suffix) else None
-
-
-def _subject_folder(folders: Sequence[str], entities: dict[str, str]) -> int | None:
+def _subject_folder(folders: Sequence[str], entities: Mapping[str, str]) -> int | None:
     """Return where the subject's folder stands, or ``None`` if folders and name disagree."""
     subjects = [index for index, folder in enumerate(folders) if folder.startswith("sub-")]
     if len(subjects) != 1 or folders[subjects[0]] != f"sub-{entities['sub']}":

@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     DUPLICATE_VOLUME = "DUPLICATE_VOLUME"
     CHANGED_CONTENT = "CHANGED_CONTENT"
     DEFACING_FAILED = "DEFACING_FAILED"
+    FORGOTTEN = "FORGOTTEN"
 
 
 REASONS: dict[ReasonCode, str] = {
@@ -78,6 +79,7 @@ REASONS: dict[ReasonCode, str] = {
     ReasonCode.DUPLICATE_VOLUME: "The same voxels are in the store already.",
     ReasonCode.CHANGED_CONTENT: "The files changed since they were surveyed or stored.",
     ReasonCode.DEFACING_FAILED: "The site's program did not remove the face, or moved the volume.",
+    ReasonCode.FORGOTTEN: "The patient was taken out by `medcl store forget` and is kept out.",
 }
 """One sentence per code; `medcl ingest --reasons` prints this table."""
 

@@ -1,4 +1,4 @@
-"""What the JSON file beside an image says it is, for formats that cannot say it themselves.
+"""What JSON files say of images, for formats that cannot say it themselves.
 
 References:
     Brain Imaging Data Structure 1.10, "Imaging files": metadata in a JSON file of the same name,
@@ -8,6 +8,7 @@ References:
 import json
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from medcl.volume import Modality
@@ -44,12 +45,41 @@ def sidecar_modality(path: Path) -> Modality | None:
         >>> sidecar_modality(image)
         'CT'
     """
-    content = _content(sidecar_of(path))
+    metadata = read_metadata(sidecar_of(path))
+    return None if metadata is None else named_modality(metadata)
+
+
+def read_metadata(path: Path) -> Mapping[str, object] | None:
+    """Return what a JSON file holds.
+
+    Args:
+        path: Of the file; a link is not followed.
+
+    Returns:
+        ``None`` where there is no regular file of at most 4 MiB, or it holds no JSON object.
+    """
+    content = _content(path)
     try:
         found = json.loads(content) if content else None
     except (ValueError, RecursionError):
         return None
-    said = found.get("Modality") if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def named_modality(metadata: Mapping[str, object]) -> Modality | None:
+    """Return the modality that metadata name.
+
+    Args:
+        metadata: What `read_metadata` returned.
+
+    Returns:
+        OT for any modality but CT, MR and PET; ``None`` where none is named.
+
+    Example:
+        >>> named_modality({"Modality": "PET"}), named_modality({"Modality": "US"})
+        ('PT', 'OT')
+    """
+    said = metadata.get("Modality")
     if not isinstance(said, str) or not said.strip():
         return None
     return _NAMES.get(said.strip().upper(), "OT")

@@ -18,9 +18,10 @@ from medcl.ingest import archive
 from medcl.ingest.archive_index import ArchiveIndex
 from medcl.ingest.discovery import FoundFile, require_sources
 from medcl.ingest.identity import Keyring
-from medcl.ingest.jobs import Job
+from medcl.ingest.jobs import Job, refused_job
 from medcl.ingest.options import IngestOptions
 from medcl.ingest.outcome import Refused
+from medcl.io.refusal import ReasonCode
 from medcl.runtime.confinement import ChildLimits
 from medcl.runtime.private_folders import remove_abandoned
 from medcl.stages.ingest_tally import Tally, notes
@@ -38,6 +39,7 @@ from medcl.stages.reading import (
 from medcl.stages.source_places import note_places
 from medcl.stages.store import accounting
 from medcl.stages.summary import StageSummary, Written
+from medcl.store.refusals import FORGOTTEN_DETAIL
 from medcl.store.store import Store
 
 T = TypeVar("T")
@@ -223,6 +225,12 @@ def _settle(
             for planned in archive.plan(index, keyring, options):
                 if isinstance(planned, Refused):
                     refusals.take([planned])
+                    advance(planned.num_files, refused=tally.refused)
+                    continue
+                if all(map(store.is_forgotten, planned.patient_keys)):
+                    # Not even read: nobody looks into the scans of who withdrew.
+                    kept_out = refused_job(planned, ReasonCode.FORGOTTEN, FORGOTTEN_DETAIL)
+                    refusals.take([kept_out])
                     advance(planned.num_files, refused=tally.refused)
                     continue
                 tally.count_job(planned)

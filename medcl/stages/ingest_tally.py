@@ -63,7 +63,7 @@ def notes(tally: Tally, counts: Counts, *, has_pattern: bool) -> Iterator[str]:
     if tally.modality_unknown:
         yield (
             f"{tally.modality_unknown} files were refused because it is not clear whether they are "
-            f"CT, MR or PET: give --modality, or correct the JSON files beside them."
+            f"CT, MR or PET: give --modality, or correct their JSON files."
         )
     if tally.unnamed:
         yield _unnamed(tally, has_pattern=has_pattern)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from medcl.errors import InputError
 from medcl.stages.label_intake import LabelIntake
-from medcl.stages.label_tables import FileKey, stem
+from medcl.stages.label_tables import stem
+from medcl.stages.name_tables import FileKey
 
 
 def is_nifti_name(path: Path) -> bool:

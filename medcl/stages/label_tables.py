@@ -3,24 +3,23 @@
 The names are turned into keys with the site's secret right here; none of them is kept.
 """
 
-import csv
-import io
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from medcl.errors import InputError
 from medcl.ingest.identity import Keyring
+from medcl.stages.name_tables import (
+    FileKey,
+    Line,
+    finder,
+    lines_named,
+    read_lines,
+    subject_of,
+)
 from medcl.store.rows import LabelRow
 from medcl.store.store import Store
 
-FileKey = Callable[[str], str]
-"""From the path of a file below the ingested folder to its key."""
-
-_SUBJECTS = ("key", "patient_id", "study_uid", "file")
-_LARGEST_TABLE_BYTES = 64 * 2**20
 _MAX_CLASSES = 1000
-_MOST_LINES_NAMED = 20
 _SOURCE_HINT = "; --source must name the folder that was ingested"
 
 
@@ -44,13 +43,13 @@ def add_classes(
             hold; nothing was added then.
     """
     rows = _read_table(table)
-    subject = _subject(rows[0])
-    keys_of = _finder(subject, store, keyring, file_key)
+    subject = subject_of(rows[0])
+    volumes_of = finder(subject, store, keyring, file_key)
     labels: dict[str, LabelRow] = {}
     unknown: list[int] = []
     for number, row in enumerate(rows, start=2):
         value = _value(row.get("label"), number)
-        keys = keys_of(row)
+        keys = [volume.key for volume in volumes_of(row)]
         if not keys:
             unknown.append(number)
         for key in keys:
@@ -62,7 +61,7 @@ def add_classes(
     if unknown:
         raise InputError(
             f"Every line must be about a volume of the store; {len(unknown)} of {len(rows)} lines "
-            f"are not (column {subject}, {_lines(unknown)})"
+            f"are not (column {subject}, {lines_named(unknown)})"
             f"{_SOURCE_HINT if subject == 'file' else ''}. Nothing was added."
         )
     store.add_labels(name, labels.values())
@@ -85,7 +84,7 @@ def splits_of(table: Path | None) -> Mapping[str, str]:
         return {}
     if not table.is_file():
         raise InputError("The table of splits is not there.")
-    rows = list(csv.DictReader(io.StringIO(_text(table))))
+    rows = read_lines(table)
     if not rows or not {"file", "split"} <= rows[0].keys():
         raise InputError("A table of splits needs a heading with the columns file and split.")
     return {stem(row["file"]): row["split"] for row in rows}
@@ -101,68 +100,14 @@ def stem(name: str) -> str:
     return name.removesuffix(".gz").removesuffix(".nii").removesuffix(".dcm")
 
 
-def _read_table(table: Path) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(io.StringIO(_text(table))))
+def _read_table(table: Path) -> list[Line]:
+    rows = read_lines(table)
     if not rows or "label" not in rows[0]:
         raise InputError(
             f"A table of labels needs commas between columns, a heading with a column label and at "
             f"least one line; found {len(rows)} lines{'' if not rows else ' and no such column'}."
         )
     return rows
-
-
-def _text(table: Path) -> str:
-    if table.stat().st_size > _LARGEST_TABLE_BYTES:
-        raise InputError(f"A table must be below {_LARGEST_TABLE_BYTES >> 20} MiB.")
-    try:
-        return table.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError("A table must be UTF-8 text; this file is not.") from None
-
-
-def _subject(row: Mapping[str, str]) -> str:
-    found = [column for column in _SUBJECTS if column in row]
-    if len(found) != 1:
-        raise InputError(
-            f"A table of labels must have exactly one of the columns {', '.join(_SUBJECTS)}; "
-            f"it has {len(found)}."
-        )
-    return found[0]
-
-
-def _finder(
-    subject: str, store: Store, keyring: Keyring, file_key: FileKey
-) -> Callable[[Mapping[str, str]], Sequence[str]]:
-    """Return a function from a line of the table to the keys of the volumes it is about."""
-    by: dict[str, list[str]] = defaultdict(list)
-    for row in store.rows():
-        owner = {"patient_id": row.patient_key, "study_uid": row.study_key}.get(subject, row.key)
-        by[owner].append(row.key)
-
-    def find(line: Mapping[str, str]) -> Sequence[str]:
-        text = (line.get(subject) or "").strip()
-        match subject:
-            case "patient_id":
-                return by.get(keyring.patient_key(line.get("issuer") or "", text), [])
-            case "study_uid":
-                return by.get(keyring.study_key(text), [])
-            case "file":
-                return by.get(file_key(text), [])
-        return by.get(text, [])
-
-    return find
-
-
-def _lines(numbers: Sequence[int]) -> str:
-    """Return where to look, without what stands there.
-
-    Example:
-        >>> _lines([4]), _lines([4, 9])
-        ('line 4', 'lines 4, 9')
-    """
-    named = ", ".join(map(str, numbers[:_MOST_LINES_NAMED]))
-    more = len(numbers) - _MOST_LINES_NAMED
-    return f"line{'s' if len(numbers) > 1 else ''} {named}{f' and {more} more' if more > 0 else ''}"
 
 
 def _value(text: str | None, number: int) -> int:

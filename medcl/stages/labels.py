@@ -14,7 +14,8 @@ from medcl.stages.label_maps import add_maps, is_nifti_name
 from medcl.stages.label_objects import add_objects
 from medcl.stages.label_reading import LabelReader
 from medcl.stages.label_survey import Surveyed, survey
-from medcl.stages.label_tables import FileKey, add_classes, splits_of
+from medcl.stages.label_tables import add_classes, splits_of
+from medcl.stages.name_tables import FileKey
 from medcl.stages.progress import ProgressSink
 from medcl.stages.segment_classes import ClassWords
 from medcl.stages.source_places import require_ingested_place

@@ -84,7 +84,8 @@ def _num_changed(
     for found, facts in index.lone_files():
         if not found.path.is_relative_to(source):
             continue
-        for job in plan_file(found, facts, keyring, options):
+        jobs = plan_file(found, facts, keyring, options, metadata_in=index.metadata_in)
+        for job in jobs:
             states = {held[key] for key in job.keys if key in held} if isinstance(job, Job) else ()
             if job.fingerprint in states:
                 return 0

@@ -15,6 +15,9 @@ SCHEMA_VERSION = 4
 SOURCE_FACTS = "source:"
 """Begins the names of facts that say from where sources were ingested."""
 
+FORGOTTEN_FACTS = "forgotten:"
+"""Begins the names of facts that keep somebody out."""
+
 Statement = tuple[str, Sequence[Cell]]
 """SQL with question marks, and the values for them."""
 
@@ -110,7 +113,8 @@ class Catalogue:
         with self._reading() as connection:
             found = dict(
                 connection.execute(
-                    "SELECT name, value FROM meta WHERE name NOT LIKE ?", (SOURCE_FACTS + "%",)
+                    "SELECT name, value FROM meta WHERE name NOT LIKE ? AND name NOT LIKE ?",
+                    (SOURCE_FACTS + "%", FORGOTTEN_FACTS + "%"),
                 )
             )
             names = [row[1] for row in connection.execute("PRAGMA table_info(volumes)")]
@@ -147,13 +151,28 @@ class Catalogue:
 
     def write(self, statements: Iterable[Statement]) -> None:
         """Carry out statements in one transaction, on disk when this returns."""
+        with _as_sentence(), self._writing() as connection:
+            for query, values in statements:
+                connection.execute(query, values)
+
+    def compact(self) -> None:
+        """Write the file anew without what was deleted, and empty its log.
+
+        SQLite only marks deleted rows as free; they would stand in the file until overwritten.
+
+        Raises:
+            InputError: Another program reads an earlier state and keeps the log, or the disk is
+                full.
+        """
         with _as_sentence():
-            if self._writer is None:
-                self._writer = sqlite3.connect(self._path, check_same_thread=False, timeout=60)
-                self._writer.execute("PRAGMA synchronous = FULL")
-            with self._writer as connection:
-                for query, values in statements:
-                    connection.execute(query, values)
+            with self._writing() as connection:
+                connection.execute("VACUUM")
+            (is_kept, *_), *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if is_kept:
+            raise InputError(
+                "Another program is reading catalogue.sqlite, so that what was removed from it may "
+                "still stand in its log. End that program and give the same command again."
+            )
 
     def close(self) -> None:
         """End the writer's connection."""
@@ -171,6 +190,13 @@ class Catalogue:
                 continue
             marks += [found.st_mtime_ns, found.st_size]
         return tuple(marks)
+
+    def _writing(self) -> sqlite3.Connection:
+        """Return the writer's connection, whose block is a transaction."""
+        if self._writer is None:
+            self._writer = sqlite3.connect(self._path, check_same_thread=False, timeout=60)
+            self._writer.execute("PRAGMA synchronous = FULL")
+        return self._writer
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -1,13 +1,13 @@
 """The files of a store: named by key only, written whole, checked before they are read."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from medcl.errors import CorruptionError
 from medcl.geometry.boxes import Box
-from medcl.runtime.files import put_in_place, write_bytes
+from medcl.runtime.files import put_in_place, sync_folder, write_bytes
 from medcl.store import frames
 from medcl.store.coding import Values
 from medcl.store.inbox import remove_inboxes
@@ -85,6 +85,16 @@ class StoreFiles:
             return frames.read_box(path, box, mmap=self._mmap)
         except (RuntimeError, OSError, ValueError):
             raise CorruptionError(_damaged(path)) from None
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Unlink files, on disk when this returns; what is not there is no error."""
+        folders: set[Path] = set()
+        for path in paths:
+            self._trusted.discard(path)
+            path.unlink(missing_ok=True)
+            folders.add(path.parent)
+        for folder in sorted(folders):
+            sync_folder(folder)
 
     def sweep(self, wanted: set[Path]) -> None:
         """Remove half-written files, files without a row, and what waits in inboxes."""

@@ -7,6 +7,7 @@ from medcl.store import refusals
 from medcl.store.catalogue import Catalogue, Statement, insert
 from medcl.store.columns import cells_of
 from medcl.store.files import StoreFiles, is_intact
+from medcl.store.forgetting import Forgetting
 from medcl.store.inventory import files_of
 from medcl.store.label_sets import LabelSets
 from medcl.store.packing import Packed
@@ -14,8 +15,8 @@ from medcl.store.row_cache import RowCache
 from medcl.store.rows import RefusalRow, VolumeRow
 
 Added = Literal["added", "unchanged", "refused"]
-"""What became of a volume: ``refused`` if other content stands under its key already, or the same
-content under another key."""
+"""What became of a volume: ``refused`` if other content stands under its key already, the same
+content under another key, or if its patient was forgotten."""
 
 Standing = Literal["unchanged", "refused"] | None
 """What a stored volume makes of a new one under its key; ``None``: it has to be written."""
@@ -25,7 +26,12 @@ class Intake:
     """Writes volumes and refusals. Its caller holds the writer lock."""
 
     def __init__(
-        self, catalogue: Catalogue, files: StoreFiles, rows: RowCache, labels: LabelSets
+        self,
+        catalogue: Catalogue,
+        files: StoreFiles,
+        rows: RowCache,
+        labels: LabelSets,
+        forgetting: Forgetting,
     ) -> None:
         """Use the parts of a store.
 
@@ -34,11 +40,13 @@ class Intake:
             files: Its files.
             rows: Its volumes.
             labels: Its label sets.
+            forgetting: Who is kept out of it.
         """
         self._catalogue = catalogue
         self._files = files
         self._rows = rows
         self._labels = labels
+        self._forgetting = forgetting
 
     def settle(self, *, key: str, content: str, num_files: int, fingerprint: str) -> Standing:
         """Compare a volume with the one that is stored under its key, and record what follows.
@@ -79,6 +87,9 @@ class Intake:
             What became of the volume.
         """
         row = packed.row
+        if self._forgetting.keeps_out(row):
+            self.refuse([refusals.forgotten(row)])
+            return "refused"
         if not accept_duplicates and self._rows.find(row.key) is None:
             twin = self._rows.with_content(row.content_sha256)
             if twin is not None:

@@ -1,6 +1,6 @@
 """Reading a store: from any thread, in any number of processes, beside its one writer."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from medcl.shapes import LabelMap, ValidityMask
 from medcl.store import inventory, refusals
 from medcl.store.catalogue import SOURCE_FACTS, Catalogue
 from medcl.store.files import StoreFiles, Verify, is_intact
+from medcl.store.forgetting import Forgetting, Held
 from medcl.store.founding import CATALOGUE
 from medcl.store.inventory import ExpectedFile, expected_files
 from medcl.store.label_sets import LabelSets
@@ -43,6 +44,7 @@ class StoreReading:
         self._files = StoreFiles(self.folder, verify=verify, mmap=mmap)
         self._labels = LabelSets(self._catalogue, self._files)
         self._rows = RowCache(self._catalogue)
+        self._forgetting = Forgetting(self._catalogue, self._files, self._rows)
 
     def rows(self, modality: Modality | None = None) -> list[VolumeRow]:
         """Return all volumes, or those of a modality, by key."""
@@ -165,8 +167,17 @@ class StoreReading:
         self._catalogue.check()
         self.refusals()
         self._labels.check()
+        self._forgetting.check()
         damaged = {one.key for one in self._expected() if not is_intact(one.path, one.sha256)}
         return sorted(damaged)
+
+    def held_of(self, patient_keys: Collection[str]) -> Held:
+        """Return what the store holds of patients."""
+        return self._forgetting.held(patient_keys)
+
+    def is_forgotten(self, patient_key: str) -> bool:
+        """Return whether a patient was taken out and is kept out."""
+        return self._forgetting.knows(patient_key)
 
     def export_nifti(self, key: str, path: Path) -> None:
         """Write a volume as NIfTI, voxels and type unchanged, the affine rounded to float32.

@@ -14,6 +14,8 @@ from medcl.store.rows import RefusalRow, Tally, VolumeRow, require_key, require_
 _PLAIN = re.compile(r"[\w .,;:()%+°/=<>'-]{0,300}")
 _TELLTALE = re.compile(r"\d+\.\d+\.\d|\d{7}|\d-\d\d-|\d:\d\d|\w/\w")
 
+FORGOTTEN_DETAIL = "The patient was taken out of the store and is kept out."
+
 
 def checked(refused: Refused) -> RefusalRow:
     """Return a refusal as its row, without its detail where that might be more than a measure.
@@ -93,6 +95,17 @@ def duplicate(row: VolumeRow, twin: VolumeRow, *, other_label: bool) -> RefusalR
         num_files=row.num_files,
         fingerprint=row.fingerprint,
         duplicate_of=twin.key,
+    )
+
+
+def forgotten(row: VolumeRow) -> RefusalRow:
+    """Return the refusal of a volume that is kept out."""
+    return RefusalRow(
+        key=row.key,
+        code=ReasonCode.FORGOTTEN,
+        detail=FORGOTTEN_DETAIL,
+        num_files=row.num_files,
+        fingerprint=row.fingerprint,
     )
 
 

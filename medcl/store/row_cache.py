@@ -1,6 +1,7 @@
 """Rows of volumes, read from the catalogue once and again only when it changed."""
 
 import threading
+from collections.abc import Iterable
 
 from medcl.store.catalogue import Catalogue
 from medcl.store.columns import row_of
@@ -49,6 +50,14 @@ class RowCache:
         )
         key = found[0][0]
         return None if key is None else self.find(str(key))
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """No longer know rows that were just deleted."""
+        with self._guard:
+            self._stamp = None
+            for key in keys:
+                self._singles.pop(key, None)
+                self._table.pop(key, None)
 
     def put(self, row: VolumeRow) -> None:
         """Remember a row that was just written."""

@@ -13,8 +13,7 @@ A file is written beside its place, flushed to disk, renamed, and only then gets
 without a row does not exist; the next writer removes it.
 """
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,15 +23,15 @@ from medcl.ingest.outcome import Accepted, Refused
 from medcl.shapes import Affine, LabelMap
 from medcl.store import refusals
 from medcl.store.catalogue import SOURCE_FACTS, insert
-from medcl.store.disk import disk_errors_as_sentences
 from medcl.store.files import Verify
+from medcl.store.forgetting import Held
 from medcl.store.founding import CATALOGUE, found_store
 from medcl.store.inbox import Inbox, make_inbox, remove_inboxes
 from medcl.store.intake import Added, Intake
 from medcl.store.packing import Packed, check_keys, content_hash, pack
 from medcl.store.reading import StoreReading
 from medcl.store.rows import LabelRow, require_key
-from medcl.store.writer_lock import WriterLock
+from medcl.store.writer import Writer
 
 
 class Store(StoreReading):
@@ -58,12 +57,12 @@ class Store(StoreReading):
     def __init__(self, folder: Path, *, may_add: bool, verify: Verify, mmap: bool) -> None:
         """Use `Store.create` or `Store.open`."""
         super().__init__(folder, verify=verify, mmap=mmap)
-        self._may_add = may_add
         self._verify: Verify = verify
         self._mmap = mmap
-        self._intake = Intake(self._catalogue, self._files, self._rows, self._labels)
-        self._lock: WriterLock | None = None
-        self._guard = threading.RLock()
+        self._intake = Intake(
+            self._catalogue, self._files, self._rows, self._labels, self._forgetting
+        )
+        self._writer = Writer(self.folder, self._files, self._rows, self._labels, may_add=may_add)
 
     @classmethod
     def create(cls, folder: Path, *, key_fingerprint: str) -> "Store":
@@ -145,16 +144,12 @@ class Store(StoreReading):
 
     def __del__(self) -> None:
         """Give the writer lock back."""
-        if hasattr(self, "_guard"):
+        if hasattr(self, "_writer"):
             self.close()
 
     def close(self) -> None:
         """Give the writer lock back; the store can still be read, and written to again."""
-        with self._guard:
-            self._catalogue.close()
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+        self._writer.release(first=self._catalogue.close)
 
     def claim(self) -> None:
         """Take the writer lock now: a long run should not learn at its end that it may not write.
@@ -163,7 +158,16 @@ class Store(StoreReading):
             InputError: Another process is writing.
             PrivacyError: The store was opened without the fingerprint of the secret.
         """
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
+            pass
+
+    def tidy(self) -> None:
+        """Remove what a killed writer left, as every first change does.
+
+        Raises:
+            InputError: Another process is writing.
+        """
+        with self._writer.writing():
             pass
 
     def add(self, accepted: Accepted, *, accept_duplicates: bool = False) -> Added:
@@ -176,7 +180,8 @@ class Store(StoreReading):
         Returns:
             ``unchanged`` if the store holds the same content under this key: no file is written.
             ``refused`` if it holds other content under this key, or the same under another: that
-            stays, and a refusal is recorded. Of equal volumes the first to come is kept.
+            stays, and a refusal is recorded. Of equal volumes the first to come is kept. Refused
+            too is what belongs to a patient who was forgotten.
 
         Raises:
             InputError: Another process is writing, the disk is full, or a value is none that the
@@ -185,7 +190,7 @@ class Store(StoreReading):
         """
         check_keys(accepted)
         if self._rows.find(accepted.key) is not None and accepted.label is None:
-            with self._writing(adding=True):
+            with self._writer.writing(adding=True):
                 done = self._intake.settle(
                     key=accepted.key,
                     content=content_hash(accepted.volume),
@@ -207,7 +212,7 @@ class Store(StoreReading):
             As `add`, whose errors it raises too.
         """
         try:
-            with self._writing(adding=True):
+            with self._writer.writing(adding=True):
                 return self._intake.take(packed, accept_duplicates=accept_duplicates)
         finally:
             packed.discard()
@@ -223,7 +228,7 @@ class Store(StoreReading):
             InputError: Another process is writing, or the disk is full.
             PrivacyError: The store was opened without the fingerprint of the secret.
         """
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             made = make_inbox(self.folder)
         try:
             yield made
@@ -240,8 +245,40 @@ class Store(StoreReading):
             refused: Outcomes of ingest.
         """
         rows = [refusals.checked(one) for one in refused]
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             self._intake.refuse(rows)
+
+    def forget(self, patient_keys: Collection[str]) -> Held:
+        """Remove everything of patients, and refuse their scans from now on.
+
+        Interrupted at any moment it can be repeated; see `medcl.store.forgetting` for what stays.
+
+        Args:
+            patient_keys: 32 hex characters each.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            InputError: As for `add`, or another program keeps the catalogue's log.
+        """
+        with self._writer.writing():
+            return self._forgetting.forget(patient_keys)
+
+    def readmit(self, patient_keys: Collection[str]) -> int:
+        """Take scans of patients again who were forgotten.
+
+        Args:
+            patient_keys: 32 hex characters each.
+
+        Returns:
+            How many of them had been kept out.
+
+        Raises:
+            InputError: As for `add`.
+        """
+        with self._writer.writing():
+            return self._forgetting.readmit(patient_keys)
 
     def is_done(self, key: str, fingerprint: str, *, accept_duplicates: bool = False) -> bool:
         """Return whether a series or file of this key was settled in exactly this state.
@@ -267,7 +304,7 @@ class Store(StoreReading):
             InputError: One is no key, or as for `add`.
         """
         fact = (f"{SOURCE_FACTS}{require_key(name)}:{require_key(place)}", "")
-        with self._writing(adding=True):
+        with self._writer.writing(adding=True):
             self._catalogue.write([insert("meta", fact, sealed=False)])
 
     def add_labels(self, name: str, rows: Iterable[LabelRow]) -> None:
@@ -280,7 +317,7 @@ class Store(StoreReading):
         Raises:
             InputError: A label is of an unknown volume or contradicts another, or as for `add`.
         """
-        with self._writing():
+        with self._writer.writing():
             known = set(self._rows.all())
             self._catalogue.write(list(self._labels.put_labels(name, rows, known)))
 
@@ -299,23 +336,6 @@ class Store(StoreReading):
         Raises:
             InputError: The volume is unknown or its grid another, or as for `add`.
         """
-        with self._writing():
+        with self._writer.writing():
             row = self.row(key)
             self._catalogue.write(self._labels.put_map(name, row, labels, affine, split))
-
-    @contextmanager
-    def _writing(self, *, adding: bool = False) -> Iterator[None]:
-        """Hold the writer lock from here on; the first time, remove what a killed writer left.
-
-        Raises:
-            PrivacyError: The store was opened without the fingerprint of the secret.
-        """
-        if adding and not self._may_add:
-            raise PrivacyError(
-                "To add to a store, open it with the fingerprint of the secret that makes the keys."
-            )
-        with self._guard, disk_errors_as_sentences():
-            if self._lock is None:
-                self._lock = WriterLock(self.folder)
-                self._files.sweep({one.path for one in self._expected()})
-            yield

@@ -47,11 +47,10 @@ def log_audit(tracker: Tracker, audit: AuditRun) -> str:
         "medcl.fingerprint": audit.fingerprint,
         "medcl.verdict": audit.verdict,
     }
-    run_id = tracker.create_run(experiment, audit.name, tags)
     now_ms = int(time.time() * 1000)
     measured = [Measurement(name, value, 0, now_ms) for name, value in audit.metrics.items()]
-    tracker.log(run_id, measured, params=audit.params)
-    for path in audit.files:
-        tracker.client.log_artifact(run_id, str(path))
-    tracker.finish(run_id)
+    with tracker.run(experiment, audit.name, tags) as run_id:
+        tracker.log(run_id, measured, params=audit.params)
+        for path in audit.files:
+            tracker.client.log_artifact(run_id, str(path))
     return run_id

@@ -49,16 +49,13 @@ def log_curves(tracker: Tracker, results: Sequence[LabelEfficiency], *, study: s
     run_ids = []
     for arm in [curve.arm for curve in results[0].curves]:
         own = [(r, curve) for r in results for curve in r.curves if curve.arm == arm]
-        run_id = tracker.create_run(
-            experiment, arm.label, _prefixed({**tags, "arm": arm.name, **against})
-        )
-        measurements = [m for result, curve in own for m in _of_curve(result, curve, now)]
-        tracker.log(
-            run_id,
-            measurements,
-            params={"init": arm.init, "adaptation": arm.adaptation, "study": study, **against},
-        )
-        tracker.finish(run_id)
+        named = _prefixed({**tags, "arm": arm.name, **against})
+        with tracker.run(experiment, arm.label, named) as run_id:
+            tracker.log(
+                run_id,
+                [m for result, curve in own for m in _of_curve(result, curve, now)],
+                params={"init": arm.init, "adaptation": arm.adaptation, "study": study, **against},
+            )
         run_ids.append(run_id)
     _delete(tracker, old)
     return run_ids
@@ -103,19 +100,23 @@ def log_cells(tracker: Tracker, scores: Sequence[Scored], *, study: str) -> int:
     experiment = tracker.experiment(CELLS)
     name = tag_value(study)
     parents = tracker.find(experiment, kind="study", study=name)
-    parent = (
-        str(parents[0].info.run_id)
-        if parents
-        else tracker.create_run(experiment, study, _prefixed({"kind": "study", "study": name}))
-    )
-    children = tracker.find(experiment, kind="cell", study=name)
-    known = {child.data.tags.get("medcl.cell"): child for child in children}
+    parent = str(parents[0].info.run_id) if parents else None
     current = {f"{scored.cell.name} {scored.fingerprint}": scored for scored in scores}
-    _delete(tracker, [child for mark, child in known.items() if mark not in current])
+    known: set[str] = set()
+    stale = []
+    for child in tracker.find(experiment, kind="cell", study=name):
+        mark = child.data.tags.get("medcl.cell")
+        # One that was stopped half-way lacks its figures.
+        if mark in current and mark not in known and child.info.status == "FINISHED":
+            known.add(mark)
+        else:
+            stale.append(child)
+    _delete(tracker, stale)
     new = {mark: scored for mark, scored in current.items() if mark not in known}
-    for mark, scored in new.items():
-        _log_cell(tracker, experiment, scored, parent, {"study": name, "cell": mark})
-    tracker.finish(parent)
+    of_study = _prefixed({"kind": "study", "study": name})
+    with tracker.run(experiment, study, of_study, known=parent) as run_id:
+        for mark, scored in new.items():
+            _log_cell(tracker, experiment, scored, run_id, {"study": name, "cell": mark})
     return len(new)
 
 
@@ -150,18 +151,19 @@ def log_summary(
     old = tracker.find(experiment, **tags)
     against = _reference_entry(reference)
     note = {**_prefixed({**tags, **against}), "mlflow.note.content": description[:8000]}
-    run_id = tracker.create_run(experiment, f"summary: {study}", note)
-    tracker.log(run_id, params={**params, **against})
     dataset = Dataset(
         name="medcl store", digest=digest[:36], source_type="medcl", source='{"kind": "store"}'
     )
-    tracker.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [])])
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tracker.run(experiment, f"summary: {study}", note) as run_id,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        tracker.log(run_id, params={**params, **against})
+        tracker.client.log_inputs(run_id, datasets=[DatasetInput(dataset, [])])
         for name, content in attachments.items():
             path = Path(folder) / Path(name).name
             path.write_bytes(content)
             tracker.client.log_artifact(run_id, str(path))
-    tracker.finish(run_id)
     _delete(tracker, old)
     return run_id
 
@@ -171,28 +173,30 @@ def _log_cell(
 ) -> None:
     cell, cases = scored.cell, scored.cases
     named = _prefixed({"kind": "cell", **tags}) | {"mlflow.parentRunId": parent}
-    run_id = tracker.create_run(experiment, cell.name, named)
     metrics: list[Metric] = (
         ["dice"] if cases.targets is None else ["auc", "balanced_accuracy", "average_precision"]
     )
     now = int(time.time() * 1000)
-    tracker.log(
-        run_id,
-        [
-            Measurement(
-                f"test/{name}", metric_of(name, cases.values, cases.targets), cell.num_labels, now
-            )
-            for name in metrics
-        ],
-        params={
-            "init": cell.arm.init,
-            "adaptation": cell.arm.adaptation,
-            "num_labels": cell.num_labels,
-            "seed": cell.seed,
-            "test_cases": len(cases.keys),
-        },
-    )
-    tracker.finish(run_id)
+    with tracker.run(experiment, cell.name, named) as run_id:
+        tracker.log(
+            run_id,
+            [
+                Measurement(
+                    f"test/{name}",
+                    metric_of(name, cases.values, cases.targets),
+                    cell.num_labels,
+                    now,
+                )
+                for name in metrics
+            ],
+            params={
+                "init": cell.arm.init,
+                "adaptation": cell.arm.adaptation,
+                "num_labels": cell.num_labels,
+                "seed": cell.seed,
+                "test_cases": len(cases.keys),
+            },
+        )
 
 
 def _of_curve(result: LabelEfficiency, curve: Curve, time_ms: int) -> list[Measurement]:

@@ -4,13 +4,15 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medcl.errors import RequestError
+from medcl.runtime.stopping import stops_held
 from medcl.tracking.environment import connect
 
 if TYPE_CHECKING:
@@ -107,6 +109,38 @@ class Tracker:
             experiment_id, run_name=name, tags={**_ANONYMOUS, **tags}, start_time=_now_ms()
         )
         return str(run.info.run_id)
+
+    @contextmanager
+    def run(
+        self, experiment_id: str, name: str, tags: Mapping[str, str], *, known: str | None = None
+    ) -> Iterator[str]:
+        """Keep a run while the block fills it; how the block ends is how the run ends.
+
+        Args:
+            experiment_id: Where a new run is made.
+            name: Of a new run.
+            tags: Of a new run.
+            known: Id of the run where there is one already.
+
+        Yields:
+            The run's id. It ends as ``FINISHED``, as ``FAILED`` after an error, and as ``KILLED``
+            where somebody asked to stop.
+        """
+        run_id, status = known, "KILLED"
+        try:
+            if run_id is None:
+                # A run that is begun must be known here, or nothing could end it.
+                with stops_held():
+                    run_id = self.create_run(experiment_id, name, tags)
+            yield run_id
+            status = "FINISHED"
+        except Exception:
+            status = "FAILED"
+            raise
+        finally:
+            if run_id is not None:
+                with stops_held():
+                    self.finish(run_id, status)
 
     def log(
         self,

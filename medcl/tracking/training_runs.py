@@ -17,6 +17,7 @@ from pathlib import Path
 
 from medcl.errors import InputError
 from medcl.runtime import files
+from medcl.runtime.stopping import stops_held
 from medcl.tracking.after_work import reason_of
 from medcl.tracking.tracker import Measurement, Tracker, flatten, metric_name, tag_value
 
@@ -50,6 +51,7 @@ class Replay:
         """Remember what to copy; nothing is read or connected yet."""
         self._events, self._tracker, self._run = events, tracker, run
         self._run_id: str | None = None
+        self._begun: str | None = None
         self._offset = 0
         self._last_step: dict[str, int] = {}
 
@@ -78,6 +80,11 @@ class Replay:
         self._tracker.finish(self._run_id or self._open(), status)
         _note_sent(self._events, self._offset)
         return logged
+
+    def give_up(self) -> None:
+        """Mark the run ``KILLED``, if it was begun."""
+        if self._begun is not None:
+            self._tracker.finish(self._begun, "KILLED")
 
     def _advance(self, run_id: str) -> int:
         logged = 0
@@ -111,11 +118,14 @@ class Replay:
                 history = tracker.client.get_metric_history(run_id, name)
                 self._last_step[name] = max(point.step for point in history)
             params = {n: v for n, v in flatten(run.params).items() if n not in known.params}
+            self._begun = run_id
             if found[0].info.status != "RUNNING":
                 tracker.reopen(run_id)
         else:
             tags |= {"medcl.run_key": key, "medcl.kind": tag_value(run.subject)}
-            run_id, params = tracker.create_run(experiment, run.name, tags), dict(run.params)
+            with stops_held():
+                run_id = self._begun = tracker.create_run(experiment, run.name, tags)
+            params = dict(run.params)
         tracker.log(run_id, params=params)
         self._run_id = run_id
         return run_id
@@ -158,7 +168,8 @@ class TrackingSync:
         """
         self._status = status
         self._stop.set()
-        self._thread.join(timeout)
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
         return self._complete
 
     def _work(self) -> None:
@@ -197,10 +208,18 @@ def sync_events(
 
     Raises:
         InputError: There are no events.
+        KeyboardInterrupt: Somebody asked to stop; the run ends as ``KILLED``, and a later call
+            sends the rest.
     """
     if not events.exists():
         raise InputError("There must be an events.jsonl to send; the run has none.")
-    return Replay(events, tracker=tracker, run=run).finish(status)
+    replay = Replay(events, tracker=tracker, run=run)
+    try:
+        return replay.finish(status)
+    except KeyboardInterrupt:
+        with stops_held():
+            replay.give_up()
+        raise
 
 
 def has_all(events: Path) -> bool:
@@ -225,22 +244,22 @@ def log_training_run(
         timeout_s: Longest wait for MLflow at the end.
 
     Yields:
-        The running synchronisation; with its ``was_stopped`` set the run ends as ``KILLED``.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C was pressed in the block; the run ends as ``KILLED`` too.
+        The running synchronisation; with its ``was_stopped`` set the run ends as ``KILLED``, as
+        after Ctrl-C and its like.
     """
     sync = TrackingSync(events, tracker=tracker, run=run)
-    sync.start()
-    status = "FAILED"
+    status = "KILLED"
     try:
+        with stops_held():
+            sync.start()
         yield sync
         status = "KILLED" if sync.was_stopped else "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
+    except Exception:
+        status = "FAILED"
         raise
     finally:
-        sync.stop(timeout_s, status=status)
+        with stops_held():
+            sync.stop(timeout_s, status=status)
 
 
 def _complete_lines(path: Path, offset: int) -> bytes:

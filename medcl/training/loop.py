@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from medcl.augment.policy import Policy
 from medcl.methods.contrastive import ContrastiveMethod
+from medcl.runtime.stopping import stop_requests
 from medcl.store.ledger import Ledger
 from medcl.store.rows import VolumeRow
 from medcl.training import checkpoint as checkpoints
@@ -19,7 +20,6 @@ from medcl.training.batches import NUM_GLOBAL_VIEWS, BatchReader
 from medcl.training.checkpoint import Origin
 from medcl.training.cohort import Cohort
 from medcl.training.diary import Diary, checkpoint_folder
-from medcl.training.interrupt import stop_requests
 from medcl.training.machine import launch
 from medcl.training.pair_count import PairCount
 from medcl.training.progress import Report, silent

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from medcl.errors import RequestError
+from medcl.runtime.stopping import stops_raise
 from medcl.study.cells import Arm
 from medcl.study.curves import label_efficiency
 from medcl.tracking.environment import SWITCHES, connect
@@ -81,6 +83,37 @@ def test_a_rebuild_replaces_the_curves_and_leaves_other_studies(tracker: Tracker
     assert not set(first) & set(second)
     assert {run.info.run_id for run in tracker.find(experiment, study="other")} == set(other)
     assert len(history(tracker, second[0], "auc_mean")) == 2
+
+
+@pytest.mark.parametrize("call", ["create_run", "log"])
+@pytest.mark.parametrize("kind", ["cells", "curves"])
+def test_a_study_that_is_stopped_while_it_is_sent_leaves_nothing_running(
+    tracker: Tracker, scores, result, monkeypatch: pytest.MonkeyPatch, kind: str, call: str
+) -> None:
+    original, study = getattr(Tracker, call), f"stopped {kind} {call}"
+
+    def send() -> object:
+        if kind == "cells":
+            return log_cells(tracker, scores, study=study)
+        return log_curves(tracker, [result], study=study)
+
+    def stopped(*words: object, **more: object) -> object:
+        done = original(*words, **more)
+        monkeypatch.setattr(Tracker, call, original)
+        signal.raise_signal(signal.SIGTERM)
+        return done
+
+    def statuses() -> list[str]:
+        experiment = tracker.experiment("finetune" if kind == "cells" else "label-efficiency")
+        return [run.info.status for run in tracker.find(experiment, study=study)]
+
+    monkeypatch.setattr(Tracker, call, stopped)
+    with pytest.raises(KeyboardInterrupt), stops_raise():
+        send()
+    assert set(statuses()) == {"KILLED"}
+    send()
+    assert set(statuses()) == {"FINISHED"}
+    assert len(statuses()) == (len(scores) + 1 if kind == "cells" else len(result.curves))
 
 
 def test_the_link_opens_the_charts_of_the_curves(tracker: Tracker) -> None:

@@ -1,5 +1,6 @@
 """Training's events reach MLflow once, and a dead server costs nothing."""
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from medcl.errors import InputError
+from medcl.runtime.stopping import stops_raise
 from medcl.tracking.tracker import Tracker
 from medcl.tracking.training_runs import (
     TrackingSync,
@@ -146,6 +148,53 @@ def test_a_run_that_was_stopped_is_killed_runs_again_and_ends(
     assert again.stop(60.0)
     assert status() == "FINISHED"
     assert steps(tracker, "stopped") == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("call", ["create_run", "log", "finish"])
+def test_a_sending_that_was_stopped_is_killed_and_a_later_one_ends_it(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    events, run = tmp_path / "events.jsonl", TrainingRun(name=f"sent-{call}")
+    write(events, range(1, 4))
+    original = getattr(Tracker, call)
+
+    def stopped(*words: object, **more: object) -> object:
+        done = original(*words, **more)
+        monkeypatch.setattr(Tracker, call, original)
+        signal.raise_signal(signal.SIGTERM)
+        return done
+
+    monkeypatch.setattr(Tracker, call, stopped)
+    with pytest.raises(KeyboardInterrupt), stops_raise():
+        sync_events(events, tracker=tracker, run=run)
+    assert the_run(tracker, run.name).info.status == "KILLED"
+    assert not has_all(events)
+    sync_events(events, tracker=tracker, run=run)
+    assert the_run(tracker, run.name).info.status == "FINISHED"
+    assert steps(tracker, run.name) == [1, 2, 3]
+
+
+def test_asked_to_stop_at_the_very_end_a_run_still_ends_in_mlflow(
+    tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = tmp_path / "events.jsonl"
+    write(events, range(1, 4))
+    join = threading.Thread.join
+
+    def asked(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name == "medcl-tracking":
+            signal.raise_signal(signal.SIGTERM)
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", asked)
+    run = TrainingRun(name="at-the-end")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        stops_raise(),
+        log_training_run(events, tracker=tracker, run=run, timeout_s=60.0),
+    ):
+        pass
+    assert the_run(tracker, "at-the-end").info.status == "FINISHED"
 
 
 def test_a_dead_server_costs_training_nothing_and_a_later_replay_is_complete(
