@@ -51,6 +51,22 @@ class Flag(StrEnum):
     FINITE_RANGE = "finite_range"
 
 
+PLACE = (
+    Flag.LATERALITY,
+    Flag.ORIENTATION,
+    Flag.PHYSICAL_SCALE,
+    Flag.SPACING_TRUTH,
+    Flag.TOPOLOGY,
+)
+"""Where anatomy lies and how large it is."""
+
+VALUES = (Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_RATIO, Flag.CONTRAST_POLARITY)
+"""What level tissue has."""
+
+SHOWN = (Flag.FOV_TRUTH, Flag.FINITE_RANGE)
+"""That nothing is shown which was not measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one transform promises about one flag.
@@ -83,24 +99,30 @@ def bounded(bound: float, unit: str) -> Claim:
     return Claim(abs(bound), unit)
 
 
-def preserving(*changed: Flag, **claims: Claim) -> Contract:
-    """Return a contract that preserves every flag except those named.
+def keeping(*exact: Flag, **claims: Claim) -> Contract:
+    """Return a contract of what is named; every other flag breaks.
 
     Args:
-        changed: Flags that break.
+        exact: Flags that are preserved exactly.
         claims: Flags, by their value, with another claim.
 
     Returns:
         One claim per flag.
 
+    Raises:
+        ValueError: A flag is claimed twice, or there is no such flag.
+
     Example:
-        >>> contract = preserving(Flag.HU_TEXTURE, orientation=bounded(10.0, "deg"))
-        >>> contract[Flag.HU_TEXTURE].bound, contract[Flag.ORIENTATION].bound
-        (None, 10.0)
-        >>> contract[Flag.LATERALITY].bound
-        0.0
+        >>> contract = keeping(*PLACE, lesion_mass=bounded(0.1, "fraction"))
+        >>> contract[Flag.LATERALITY].bound, contract[Flag.LESION_MASS].bound
+        (0.0, 0.1)
+        >>> contract[Flag.HU_TEXTURE].bound is None
+        True
     """
-    return {flag: claims.get(flag.value, BREAKS if flag in changed else EXACT) for flag in Flag}
+    named = [*(flag.value for flag in exact), *claims]
+    if len(set(named)) < len(named) or not set(named) <= set(Flag):
+        raise ValueError(f"A contract must claim each flag once at most, got {', '.join(named)}.")
+    return {flag: claims.get(flag.value, EXACT if flag in exact else BREAKS) for flag in Flag}
 
 
 def claim_of(contract: Contract, flag: Flag) -> Claim:

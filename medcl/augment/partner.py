@@ -8,7 +8,7 @@ in all of them. No transform imitates such differences as well as the series the
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from medcl.augment.contract import Claim, Contract, Flag, preserving
+from medcl.augment.contract import PLACE, SHOWN, Claim, Contract, Flag, keeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +63,7 @@ class OtherSeries:
             One claim per flag, the same for every modality: what one does not have, no task of it
             needs.
         """
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.LOWCONTRAST_CNR,
-            Flag.CONTRAST_POLARITY,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-            lesion_mass=Claim(0.0, has_evidence=False),
-        )
+        return keeping(*PLACE, *SHOWN, lesion_mass=Claim(0.0, has_evidence=False))
 
 
 WHY_BROKEN: dict[Flag, str] = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from medcl.augment.checking import check_policy, require_safe
-from medcl.augment.contract import Flag, claim_of
+from medcl.augment.contract import Flag, bounded, claim_of, keeping
 from medcl.augment.defaults import ct_strict, mr_weighted, ot_shape, pt
 from medcl.augment.grid import ViewGrid
 from medcl.augment.normalisation import FixedWindow, PercentileWindow
@@ -287,6 +287,17 @@ def test_a_transform_that_never_happens_breaks_nothing():
 
 def test_what_is_not_declared_is_broken():
     assert claim_of({}, Flag.LATERALITY).bound is None
+    kept = keeping(Flag.ORIENTATION, hu_calibration=bounded(3.0, "HU"))
+    assert {flag for flag in Flag if kept[flag].bound is not None} == {
+        Flag.ORIENTATION,
+        Flag.HU_CALIBRATION,
+    }
+
+
+@pytest.mark.parametrize("wrong", ["orientation", "hounsfield"])
+def test_a_flag_is_claimed_once_and_there_is_such_a_flag(wrong):
+    with pytest.raises(ValueError, match=rf"each flag once at most, got orientation, {wrong}\."):
+        keeping(Flag.ORIENTATION, **{wrong: bounded(3.0, "deg")})
 
 
 @pytest.mark.parametrize("policy", DEFAULTS, ids=lambda policy: policy.name)

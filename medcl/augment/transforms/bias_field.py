@@ -8,7 +8,16 @@ import numpy as np
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    keeping,
+)
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
 
@@ -78,11 +87,10 @@ class BiasField:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: geometry, and local contrast within the field; no value."""
         del modality
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
+        return keeping(
+            *PLACE,
+            *SHOWN,
+            Flag.LESION_MASS,
+            Flag.CONTRAST_POLARITY,
             lowcontrast_cnr=bounded(self.strength[1], "fraction"),
         )

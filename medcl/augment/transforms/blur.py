@@ -9,7 +9,16 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    keeping,
+)
 from medcl.augment.taps import RADII, among_measured, smooth
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
@@ -88,10 +97,12 @@ class Blur:
         del modality
         shrunk = bounded(3.5 * (self.sigma_mm[1] / _RADIUS_MM) ** 2, "fraction")
         off = bounded(round(_RATIO_PER_MM * self.sigma_mm[1], 12), "fraction")
-        return preserving(
-            Flag.HU_TEXTURE,
-            Flag.LOWCONTRAST_CNR,
-            Flag.UPTAKE_TOTAL,
+        return keeping(
+            *PLACE,
+            *SHOWN,
+            Flag.HU_CALIBRATION,
+            Flag.UPTAKE_ABS,
+            Flag.CONTRAST_POLARITY,
             lesion_mass=shrunk,
             uptake_ratio=off,
         )

@@ -7,7 +7,17 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    keeping,
+)
 from medcl.augment.random_field import normal
 from medcl.augment.transforms.transform import (
     Parameters,
@@ -94,8 +104,20 @@ class CountNoise:
         Contrast over noise: of a scan as noisy as `presumed_noise` or more, as for noise in HU.
         """
         if modality != "PT":
-            return preserving(
-                Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_RATIO
+            return keeping(
+                *PLACE,
+                *SHOWN,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_ABS,
+                Flag.UPTAKE_TOTAL,
+                Flag.CONTRAST_POLARITY,
             )
         ratio = (1 + (self.liver_cov[1] / _NATIVE_COV) ** 2) ** 0.5
-        return preserving(Flag.HU_TEXTURE, lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"))
+        return keeping(
+            *PLACE,
+            *VALUES,
+            *SHOWN,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"),
+        )

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from medcl.augment.contract import Contract, PolicyModality, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    bounded,
+    keeping,
+)
 
 LESION_KEPT = 0.8
 """Part of a lesion that a view must show to be said to show it."""
@@ -64,4 +73,12 @@ class Crop:
         if self.lesions != "ignore":
             lost = min(lost, 1 - LESION_KEPT)
         left_out = bounded(lost, "fraction")
-        return preserving(lesion_mass=left_out, uptake_total=left_out)
+        return keeping(
+            *PLACE,
+            *VALUES,
+            *SHOWN,
+            Flag.HU_TEXTURE,
+            Flag.LOWCONTRAST_CNR,
+            lesion_mass=left_out,
+            uptake_total=left_out,
+        )

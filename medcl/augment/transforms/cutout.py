@@ -8,7 +8,16 @@ import torch
 from jaxtyping import Bool, Int64
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    keeping,
+)
 from medcl.augment.random_field import uniform
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
 from medcl.errors import PolicyError
@@ -102,8 +111,10 @@ class Cutout:
         """Return what is preserved: all that is still seen, and lesions where they are kept."""
         del modality
         if self.off_lesion:
-            return preserving(Flag.UPTAKE_TOTAL)
-        return preserving(Flag.UPTAKE_TOTAL, Flag.LESION_MASS)
+            return keeping(
+                *PLACE, *VALUES, *SHOWN, Flag.HU_TEXTURE, Flag.LESION_MASS, Flag.LOWCONTRAST_CNR
+            )
+        return keeping(*PLACE, *VALUES, *SHOWN, Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR)
 
 
 def _cells(

@@ -8,13 +8,15 @@ import numpy as np
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    SHOWN,
+    VALUES,
     Contract,
     Flag,
     PolicyModality,
     Region,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.grid import ViewGrid
 from medcl.augment.transforms.transform import Parameters, require_common, require_range
@@ -131,8 +133,13 @@ class Displacement:
         """
         del modality
         ends = self.extremes()
-        return preserving(
-            Flag.HU_TEXTURE,
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LOWCONTRAST_CNR,
             orientation=bounded(ends.degrees, "deg"),
             physical_scale=bounded(ends.off_scale, "fraction"),
             lesion_mass=bounded(ends.off_volume, "fraction"),

@@ -8,12 +8,14 @@ import torch
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
     Contract,
     Flag,
     PolicyModality,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.elementary import exp2_, limited, log2_
 from medcl.augment.transforms.transform import (
@@ -89,12 +91,41 @@ class Gain:
         if modality == "CT":
             # At 1000 HU, the densest and the emptiest tissue.
             drift = bounded(1000.0 * (off.bound or 0.0), "HU")
-            return preserving(hu_calibration=drift, hu_texture=off)
+            return keeping(
+                *PLACE,
+                *SHOWN,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_ABS,
+                Flag.UPTAKE_RATIO,
+                Flag.UPTAKE_TOTAL,
+                Flag.LOWCONTRAST_CNR,
+                Flag.CONTRAST_POLARITY,
+                hu_calibration=drift,
+                hu_texture=off,
+            )
         if modality == "PT":
-            return preserving(Flag.HU_CALIBRATION, uptake_abs=off, uptake_total=off, hu_texture=cut)
+            return keeping(
+                *PLACE,
+                *SHOWN,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_RATIO,
+                Flag.LOWCONTRAST_CNR,
+                Flag.CONTRAST_POLARITY,
+                uptake_abs=off,
+                uptake_total=off,
+                hu_texture=cut,
+            )
         # Only where values have a unit is a multiple of the noise a change of it.
         noise = off if modality == "MR_QUANTITATIVE" else cut
-        return preserving(Flag.HU_CALIBRATION, Flag.UPTAKE_ABS, Flag.UPTAKE_TOTAL, hu_texture=noise)
+        return keeping(
+            *PLACE,
+            *SHOWN,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_RATIO,
+            Flag.LOWCONTRAST_CNR,
+            Flag.CONTRAST_POLARITY,
+            hu_texture=noise,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +178,4 @@ class Gamma:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: geometry and the order of tissues, no value."""
         del modality
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-            Flag.LOWCONTRAST_CNR,
-        )
+        return keeping(*PLACE, *SHOWN, Flag.LESION_MASS, Flag.CONTRAST_POLARITY)

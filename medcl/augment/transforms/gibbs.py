@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import PLACE, SHOWN, Contract, Flag, PolicyModality, Sharing, keeping
 from medcl.augment.transforms.transform import (
     Parameters,
     Setting,
@@ -86,12 +86,4 @@ class Gibbs:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: flat tissue and geometry; edges echo."""
         del modality
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.LESION_MASS,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-            Flag.LOWCONTRAST_CNR,
-        )
+        return keeping(*PLACE, *SHOWN, Flag.CONTRAST_POLARITY)

@@ -8,7 +8,16 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    keeping,
+)
 from medcl.augment.taps import RADII, among_measured, smooth
 from medcl.augment.transforms.transform import (
     Parameters,
@@ -87,5 +96,13 @@ class KernelChange:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: the value of flat tissue, neither texture nor fine contrast."""
         if modality != "CT":
-            return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
-        return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR)
+            return keeping(
+                *PLACE,
+                *SHOWN,
+                Flag.HU_CALIBRATION,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_RATIO,
+                Flag.UPTAKE_TOTAL,
+                Flag.CONTRAST_POLARITY,
+            )
+        return keeping(*PLACE, *VALUES, *SHOWN, Flag.LESION_MASS, Flag.UPTAKE_TOTAL)

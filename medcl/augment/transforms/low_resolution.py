@@ -7,7 +7,15 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    PolicyModality,
+    Sharing,
+    keeping,
+)
 from medcl.augment.taps import among_measured, banded
 from medcl.augment.transforms.slices import thick_weights
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
@@ -88,6 +96,4 @@ class LowResolution:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: flat tissue and geometry, no small structure."""
         del modality
-        return preserving(
-            Flag.HU_TEXTURE, Flag.LESION_MASS, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_TOTAL
-        )
+        return keeping(*PLACE, *VALUES, *SHOWN)

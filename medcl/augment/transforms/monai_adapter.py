@@ -18,7 +18,7 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import PLACE, SHOWN, Contract, Flag, PolicyModality, Sharing, keeping
 from medcl.augment.random_field import seed_words
 from medcl.augment.transforms import monai_calls
 from medcl.augment.transforms.bias_field import BiasField
@@ -170,14 +170,7 @@ class Monai:
         twin = self._twin()
         if twin is not None:
             return twin.contract(modality)
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.LOWCONTRAST_CNR,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-        )
+        return keeping(*PLACE, *SHOWN, Flag.LESION_MASS, Flag.CONTRAST_POLARITY)
 
     def _twin(self) -> Twin | None:
         make = _ENTRIES[self.transform].twin

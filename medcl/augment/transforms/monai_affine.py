@@ -13,13 +13,15 @@ import numpy as np
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    SHOWN,
+    VALUES,
     Contract,
     Flag,
     PolicyModality,
     Region,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.transforms.transform import Linear, Parameters, require_common, require_range
 from medcl.augment.worst_case import Extremes
@@ -98,8 +100,14 @@ class MonaiAffine:
         """Return what is preserved: all but texture; position and size within their ranges."""
         del modality
         ends = self.extremes()
-        return preserving(
-            Flag.HU_TEXTURE,
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.LOWCONTRAST_CNR,
             orientation=bounded(ends.degrees, "deg"),
             physical_scale=bounded(ends.off_scale, "fraction"),
             uptake_total=bounded(ends.off_volume, "fraction"),

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import PLACE, SHOWN, Contract, Flag, PolicyModality, Sharing, keeping
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import Views
 
@@ -81,11 +81,4 @@ class MonotoneMap:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: geometry and the order of tissues, no value."""
         del modality
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-            Flag.LOWCONTRAST_CNR,
-        )
+        return keeping(*PLACE, *SHOWN, Flag.LESION_MASS, Flag.CONTRAST_POLARITY)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import SHOWN, Contract, Flag, PolicyModality, Sharing, bounded, keeping
 from medcl.augment.interpolation.resampling import resampled
 from medcl.augment.transforms.transform import (
     Parameters,
@@ -123,14 +123,13 @@ class Motion:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: the place of anatomy, within the angle; edges double."""
         del modality
-        return preserving(
-            Flag.HU_CALIBRATION,
-            Flag.HU_TEXTURE,
-            Flag.LESION_MASS,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-            Flag.LOWCONTRAST_CNR,
+        return keeping(
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.PHYSICAL_SCALE,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.CONTRAST_POLARITY,
             orientation=bounded(self.degrees[1], "deg"),
         )
 

@@ -7,7 +7,17 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    keeping,
+)
 from medcl.augment.random_field import normal
 from medcl.augment.transforms.transform import (
     Parameters,
@@ -94,11 +104,23 @@ class GaussianNoise:
         the same noise drowns more, see `medcl.augment.safety.native_noise`.
         """
         if modality != "CT":
-            return preserving(
-                Flag.HU_TEXTURE, Flag.HU_CALIBRATION, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_RATIO
+            return keeping(
+                *PLACE,
+                *SHOWN,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_ABS,
+                Flag.UPTAKE_TOTAL,
+                Flag.CONTRAST_POLARITY,
             )
         ratio = (1 + (self.sd_hu[1] / _NATIVE_SD_HU) ** 2) ** 0.5
-        return preserving(Flag.HU_TEXTURE, lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"))
+        return keeping(
+            *PLACE,
+            *VALUES,
+            *SHOWN,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            lowcontrast_cnr=bounded(1 - 1 / ratio, "fraction"),
+        )
 
 
 def _grained(
@@ -174,11 +196,4 @@ class RicianNoise:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: geometry and polarity; low values are lifted."""
         del modality
-        return preserving(
-            Flag.HU_TEXTURE,
-            Flag.HU_CALIBRATION,
-            Flag.LOWCONTRAST_CNR,
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
-        )
+        return keeping(*PLACE, *SHOWN, Flag.LESION_MASS, Flag.CONTRAST_POLARITY)

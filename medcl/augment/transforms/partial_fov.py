@@ -7,7 +7,16 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    keeping,
+)
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
 from medcl.shapes import ViewMask
 
@@ -94,4 +103,4 @@ class PartialFov:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all that is still seen; a lesion may be cut off."""
         del modality
-        return preserving(Flag.LESION_MASS, Flag.UPTAKE_TOTAL)
+        return keeping(*PLACE, *VALUES, *SHOWN, Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR)

@@ -12,13 +12,16 @@ import torch
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
     Contract,
     Flag,
     PolicyModality,
     Region,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.transforms.transform import (
     Linear,
@@ -94,7 +97,17 @@ class Flip:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but side and orientation."""
         del modality
-        return preserving(Flag.LATERALITY, Flag.ORIENTATION)
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.HU_TEXTURE,
+            Flag.PHYSICAL_SCALE,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +167,8 @@ class ResizedCrop:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but size, the truth of spacing, texture and sums."""
         del modality
-        return preserving(
-            Flag.PHYSICAL_SCALE,
-            Flag.SPACING_TRUTH,
-            Flag.HU_TEXTURE,
-            Flag.LESION_MASS,
-            Flag.UPTAKE_TOTAL,
+        return keeping(
+            *VALUES, *SHOWN, Flag.LATERALITY, Flag.ORIENTATION, Flag.TOPOLOGY, Flag.LOWCONTRAST_CNR
         )
 
 
@@ -217,9 +226,12 @@ class HuOffset:
         """Return what is preserved: calibration within the offset, no uptake."""
         del modality
         off = max(abs(end) for end in self.offset_hu)
-        return preserving(
-            Flag.UPTAKE_ABS,
-            Flag.UPTAKE_RATIO,
-            Flag.UPTAKE_TOTAL,
+        return keeping(
+            *PLACE,
+            *SHOWN,
+            Flag.HU_TEXTURE,
+            Flag.LESION_MASS,
+            Flag.LOWCONTRAST_CNR,
+            Flag.CONTRAST_POLARITY,
             hu_calibration=bounded(off, "HU"),
         )

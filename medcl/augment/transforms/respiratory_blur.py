@@ -7,7 +7,16 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    keeping,
+)
 from medcl.augment.taps import among_measured, banded
 from medcl.augment.transforms.slices import slab_weights
 from medcl.augment.transforms.transform import Parameters, Setting, require_common, require_range
@@ -76,13 +85,21 @@ class RespiratoryBlur:
         over a whole view stay, but what spills out of a contour is no longer in its total.
         """
         if modality != "PT":
-            return preserving(Flag.HU_TEXTURE, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_ABS)
+            return keeping(
+                *PLACE,
+                *SHOWN,
+                Flag.HU_CALIBRATION,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_RATIO,
+                Flag.UPTAKE_TOTAL,
+                Flag.CONTRAST_POLARITY,
+            )
         lost = bounded(_lost_peak(self.range_mm[1]), "fraction")
-        return preserving(
-            Flag.HU_TEXTURE,
-            Flag.LESION_MASS,
-            Flag.LOWCONTRAST_CNR,
-            Flag.UPTAKE_TOTAL,
+        return keeping(
+            *PLACE,
+            *SHOWN,
+            Flag.HU_CALIBRATION,
+            Flag.CONTRAST_POLARITY,
             uptake_abs=lost,
             uptake_ratio=lost,
         )

@@ -6,7 +6,16 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Region, Sharing, preserving
+from medcl.augment.contract import (
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Region,
+    Sharing,
+    keeping,
+)
 from medcl.augment.transforms.transform import Linear, Parameters, require_common
 from medcl.augment.worst_case import Extremes
 from medcl.shapes import Vector3
@@ -75,4 +84,15 @@ class Rot90:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but orientation."""
         del modality
-        return preserving(Flag.ORIENTATION)
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.HU_TEXTURE,
+            Flag.LATERALITY,
+            Flag.PHYSICAL_SCALE,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
+        )

@@ -8,13 +8,15 @@ from scipy.spatial.transform import Rotation as SciPyRotation
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    SHOWN,
+    VALUES,
     Contract,
     Flag,
     PolicyModality,
     Region,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.transforms.transform import Linear, Parameters, require_common, require_range
 from medcl.augment.worst_case import Extremes
@@ -83,4 +85,15 @@ class Rotation:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: all but texture, and orientation within the angle."""
         del modality
-        return preserving(Flag.HU_TEXTURE, orientation=bounded(self.max_degrees, "deg"))
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.PHYSICAL_SCALE,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
+            orientation=bounded(self.max_degrees, "deg"),
+        )

@@ -7,13 +7,15 @@ import numpy as np
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    SHOWN,
+    VALUES,
     Contract,
     Flag,
     PolicyModality,
     Region,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.transforms.transform import Linear, Parameters, require_common, require_range
 from medcl.augment.worst_case import Extremes
@@ -76,8 +78,15 @@ class Scale:
         """Return what is preserved: all but texture; size and what is summed over it, bounded."""
         del modality
         ends = self.extremes()
-        return preserving(
-            Flag.HU_TEXTURE,
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.ORIENTATION,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.LOWCONTRAST_CNR,
             physical_scale=bounded(ends.off_scale, "fraction"),
             uptake_total=bounded(ends.off_volume, "fraction"),
         )

@@ -8,13 +8,15 @@ import numpy as np
 
 from medcl.augment.chance import Chance
 from medcl.augment.contract import (
+    SHOWN,
+    VALUES,
     Contract,
     Flag,
     PolicyModality,
     Region,
     Sharing,
     bounded,
-    preserving,
+    keeping,
 )
 from medcl.augment.transforms.transform import Linear, Parameters, require_common, require_range
 from medcl.augment.worst_case import Extremes
@@ -87,8 +89,15 @@ class Shear:
         """Return what is preserved: volume and side; angle and size within bounds."""
         del modality
         ends = self.extremes()
-        return preserving(
-            Flag.HU_TEXTURE,
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.SPACING_TRUTH,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
             orientation=bounded(ends.degrees, "deg"),
             physical_scale=bounded(ends.off_scale, "fraction"),
         )
@@ -151,9 +160,14 @@ class GantryTilt:
         """Return what is preserved: volume and side; the grid is no longer what it says."""
         del modality
         ends = self.extremes()
-        return preserving(
-            Flag.HU_TEXTURE,
-            Flag.SPACING_TRUTH,
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.TOPOLOGY,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
             orientation=bounded(ends.degrees, "deg"),
             physical_scale=bounded(ends.off_scale, "fraction"),
         )

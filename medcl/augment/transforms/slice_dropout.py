@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import SHOWN, VALUES, Contract, Flag, PolicyModality, Sharing, keeping
 from medcl.augment.random_field import uniform
 from medcl.augment.transforms.transform import (
     Parameters,
@@ -86,10 +86,11 @@ class SliceDropout:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: flat tissue and geometry; a small lesion may be lost."""
         del modality
-        return preserving(
-            Flag.HU_TEXTURE,
-            Flag.TOPOLOGY,
-            Flag.LESION_MASS,
-            Flag.LOWCONTRAST_CNR,
-            Flag.UPTAKE_TOTAL,
+        return keeping(
+            *VALUES,
+            *SHOWN,
+            Flag.LATERALITY,
+            Flag.ORIENTATION,
+            Flag.PHYSICAL_SCALE,
+            Flag.SPACING_TRUTH,
         )

@@ -7,7 +7,15 @@ from typing import ClassVar, Literal
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, Flag, PolicyModality, Sharing, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    PolicyModality,
+    Sharing,
+    keeping,
+)
 from medcl.augment.taps import among_measured, banded
 from medcl.augment.transforms.slices import thick_weights
 from medcl.augment.transforms.transform import (
@@ -87,6 +95,4 @@ class ThickSlice:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: flat tissue and geometry, no small structure."""
         del modality
-        return preserving(
-            Flag.HU_TEXTURE, Flag.LESION_MASS, Flag.LOWCONTRAST_CNR, Flag.UPTAKE_TOTAL
-        )
+        return keeping(*PLACE, *VALUES, *SHOWN)

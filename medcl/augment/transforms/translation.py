@@ -6,7 +6,17 @@ from typing import ClassVar
 import numpy as np
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, PolicyModality, Region, Sharing, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Region,
+    Sharing,
+    keeping,
+)
 from medcl.augment.transforms.transform import Linear, Parameters, require_common, require_range
 from medcl.augment.worst_case import Extremes
 from medcl.shapes import Vector3
@@ -70,4 +80,12 @@ class Translation:
     def contract(self, modality: PolicyModality) -> Contract:
         """Return what is preserved: everything."""
         del modality
-        return preserving()
+        return keeping(
+            *PLACE,
+            *VALUES,
+            *SHOWN,
+            Flag.HU_TEXTURE,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
+        )

@@ -7,7 +7,17 @@ from typing import ClassVar
 import torch
 
 from medcl.augment.chance import Chance
-from medcl.augment.contract import Contract, PolicyModality, Sharing, bounded, preserving
+from medcl.augment.contract import (
+    PLACE,
+    SHOWN,
+    VALUES,
+    Contract,
+    Flag,
+    PolicyModality,
+    Sharing,
+    bounded,
+    keeping,
+)
 from medcl.augment.normalisation import FixedWindow
 from medcl.augment.transforms.transform import (
     Parameters,
@@ -97,10 +107,27 @@ class WindowJitter:
         """
         del modality
         if self.sharing == "batch":
-            return preserving()
+            return keeping(
+                *PLACE,
+                *VALUES,
+                *SHOWN,
+                Flag.HU_TEXTURE,
+                Flag.LESION_MASS,
+                Flag.UPTAKE_TOTAL,
+                Flag.LOWCONTRAST_CNR,
+            )
         shift = max(abs(end) for end in self.centre_hu)
         wider = max(1 / self.width[0] - 1, 1 - 1 / self.width[1])
         off = shift / self.width[0] + wider * _HALF_WIDTH_HU
-        return preserving(
-            hu_calibration=bounded(off, "HU"), hu_texture=bounded(round(wider, 12), "fraction")
+        return keeping(
+            *PLACE,
+            *SHOWN,
+            Flag.LESION_MASS,
+            Flag.UPTAKE_ABS,
+            Flag.UPTAKE_RATIO,
+            Flag.UPTAKE_TOTAL,
+            Flag.LOWCONTRAST_CNR,
+            Flag.CONTRAST_POLARITY,
+            hu_calibration=bounded(off, "HU"),
+            hu_texture=bounded(round(wider, 12), "fraction"),
         )
