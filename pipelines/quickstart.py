@@ -146,4 +146,7 @@ def _say_where(summary: StageSummary, *, minutes: float) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:  # somebody who asks what this is does not want minutes of it
+        print(__doc__)
+        raise SystemExit(0 if sys.argv[1:] in (["--help"], ["-h"]) else 2)
     raise SystemExit(main())

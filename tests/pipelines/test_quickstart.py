@@ -1,5 +1,8 @@
-"""The quickstart's settings are settings."""
+"""The quickstart's settings are settings, and its command says what it is."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,18 @@ def test_every_shipped_settings_file_is_valid_and_safe(path, monkeypatch):
     settings = load(path, STAGES[path.stem.split("-")[0]])
     if hasattr(settings, "policy"):
         require_safe(policy_of(settings.policy), TaskProfile(settings.task))
+
+
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("fast", 2)])
+def test_who_asks_what_it_is_is_told_and_nothing_begins(tmp_path, word, status):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.quickstart", word],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(CONFIGS.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (status, "")
+    assert "make demo" in done.stdout
+    assert list(tmp_path.iterdir()) == []
