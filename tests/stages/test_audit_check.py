@@ -10,6 +10,7 @@ import pytest
 from medcl.build.policies import policy_of
 from medcl.config.audit import AuditConfig
 from medcl.config.loading import load
+from medcl.ingest.outcome import Technical
 from medcl.stages import audit_check
 from medcl.stages.audit_papers import settings_of
 from medcl.stages.audit_selection import select
@@ -63,8 +64,13 @@ def add(store, **changes):
     array = np.full((1, 64, 64, 40), -1000, np.int16)
     array[:, 16:48, 16:48] = rng.normal(40, 10, (1, 32, 32, 40)).astype(np.int16)
     with Store.open(store, key_fingerprint=Store.open(store).key_fingerprint) as opened:
-        volume = accepted_volume(array=array, affine=np.diag([5.0, 5.0, 5.0, 1.0]), **changes)
-        assert opened.add(volume) == "stored"
+        volume = accepted_volume(
+            array=array,
+            affine=np.diag([5.0, 5.0, 5.0, 1.0]),
+            technical=Technical(orientation_source="scanner"),
+            **changes,
+        )
+        assert opened.add(volume) == "added"
 
 
 def read_of(content):
@@ -267,8 +273,9 @@ def test_an_audit_of_a_store_that_has_grown_is_another_audit(site, copy, tmp_pat
 
 
 def test_lesion_maps_are_named_and_compared(site, copy, altered, capsys):
+    marked = Store.open(copy).rows("CT")[:3]
     with Store.open(copy) as opened:
-        for row in opened.rows("CT")[:3]:
+        for row in marked:
             lesion = np.zeros(row.shape, np.uint8)
             lesion[:2, :2, :2] = 1
             opened.add_label_map("nodules", row.key, lesion, affine=row.affine)
@@ -281,9 +288,7 @@ def test_lesion_maps_are_named_and_compared(site, copy, altered, capsys):
     assert audited(site, *words, "--verify", report) == 0
     capsys.readouterr()
     with sqlite3.connect(copy / "catalogue.sqlite") as database:
-        database.execute("DELETE FROM label_maps WHERE key = ?", (found.every[0].key,))
-        database.execute("DELETE FROM label_maps WHERE key = ?", (found.every[1].key,))
-        database.execute("DELETE FROM label_maps WHERE key = ?", (found.every[2].key,))
+        database.execute("DELETE FROM label_maps WHERE key = ?", (marked[0].key,))
     assert audited(site, *words, "--verify", report) == 3
     assert "Labels: the lesion maps" in capsys.readouterr().err
 
