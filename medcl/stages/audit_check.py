@@ -235,10 +235,12 @@ def _summary(told: _Report, *, is_encoder_known: bool) -> StageSummary:
     digests = {
         "policy": told.policy_hash,
         "volumes selected": known.digest,
-        "volumes measured": told.data["parts"]["views"]["digest"],
+        **{f"of them: {name}": part["digest"] for name, part in told.data["parts"].items()},
         "source of the code": told.code["source"],
         "report (audit.json)": told.digest,
     }
+    if told.data["lesions"] is not None:
+        digests["lesion maps"] = told.data["lesions"]["digest"]
     if told.encoder is not None:
         digests["encoder"] = told.encoder
         if not is_encoder_known:

@@ -19,8 +19,8 @@ def signatures(**values):
 def test_a_signature_names_volumes_policy_purpose_code_and_report():
     text = signatures()
     assert f"volumes selected 8 of 7 patients, {'ab' * 32}" in text
-    assert f"of them measured, as views 6 of 5 patients, {'cd' * 32}" in text
-    assert "something to learn 8 of 5 patients" in text
+    assert f"of them: views 6 of 5 patients, {'cd' * 32}" in text
+    assert f"of them: difficulty 8 of 5 patients, {'ef' * 32}" in text
     assert f"policy {STRICT.name}, {STRICT.hash}" in text
     assert "purpose pretraining for a task not named yet" in text
     assert f"code medcl 0.1.0, contract version 4, source {'12' * 32}" in text

@@ -116,8 +116,9 @@ def test_a_report_is_of_its_settings_and_its_store(site, told, capsys):
         f"The report is of these {selected['volumes']} volumes of {selected['patients']} patients, "
         f"4 of them measured, of this policy (small_ct) and of this code; it calls the policy safe"
     ) in said
-    for digest in (selected["digest"], told[1]["policy_hash"], told[1]["code"]["source"]):
-        assert digest in said
+    of = [selected, *told[1]["data"]["parts"].values()]
+    digests = [told[1]["policy_hash"], told[1]["code"]["source"], *(each["digest"] for each in of)]
+    assert all(digest in said for digest in digests)
 
 
 def test_the_store_may_lie_anywhere_and_the_settings_stand_in_the_report(told, copy):
@@ -286,7 +287,7 @@ def test_lesion_maps_are_named_and_compared(site, copy, altered, capsys):
     assert data["lesions"]["volumes"] == 3
     report = altered(data=data, settings=settings_of(config), facts=found.facts.to_json())
     assert audited(site, *words, "--verify", report) == 0
-    capsys.readouterr()
+    assert data["lesions"]["digest"] in capsys.readouterr().out
     with sqlite3.connect(copy / "catalogue.sqlite") as database:
         database.execute("DELETE FROM label_maps WHERE key = ?", (marked[0].key,))
     assert audited(site, *words, "--verify", report) == 3

@@ -38,7 +38,8 @@ def volumes(content: Content) -> str:
         f"(voxel sizes, noise, who says where left is). Voxels were read of those below, of "
         f"different patients first, by chance; the seed stands in the settings."
     )
-    rows = [[words, part["volumes"], part["patients"]] for words, part in _parts(data)]
+    parts = [(words, data["parts"][name]) for name, words in _parts(data)]
+    rows = [[words, part["volumes"], part["patients"]] for words, part in parts]
     marked = []
     if lesions is not None:
         marked.append(
@@ -68,7 +69,8 @@ def identity(content: Content, report_digest: str) -> dict[str, str]:
         "purpose": f"pretraining for {TASKS[TaskProfile(content['task'])]}",
         "policy": f"{policy.name}, {content['policy_hash']}",
         "volumes selected": _counted(data["selected"]),
-        **{f"of them {words}": _counted(part) for words, part in _parts(data)},
+        # Short, so that a digest fits beside them into one line of a sheet of paper.
+        **{f"of them: {name}": _counted(data["parts"][name]) for name, _ in _parts(data)},
     }
     if data["lesions"] is not None:
         named["lesion maps"] = f"{data['lesions']['volumes']}, {data['lesions']['digest']}"
@@ -100,11 +102,11 @@ def code_words(code: Mapping[str, Any]) -> str:
     )
 
 
-def _parts(data: Content) -> Iterator[tuple[str, Content]]:
-    """Yield in words what volumes were read for, with which."""
+def _parts(data: Content) -> Iterator[tuple[str, str]]:
+    """Yield each part that read volumes, with what it read them for."""
     for name, words in _PARTS.items():
         if name in data["parts"]:
-            yield words, data["parts"][name]
+            yield name, words
 
 
 def _counted(found: Content) -> str:
