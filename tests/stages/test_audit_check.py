@@ -10,7 +10,6 @@ import pytest
 from medcl.build.policies import policy_of
 from medcl.config.audit import AuditConfig
 from medcl.config.loading import load
-from medcl.ingest.outcome import Technical
 from medcl.stages import audit_check
 from medcl.stages.audit_papers import settings_of
 from medcl.stages.audit_selection import select
@@ -64,12 +63,7 @@ def add(store, **changes):
     array = np.full((1, 64, 64, 40), -1000, np.int16)
     array[:, 16:48, 16:48] = rng.normal(40, 10, (1, 32, 32, 40)).astype(np.int16)
     with Store.open(store, key_fingerprint=Store.open(store).key_fingerprint) as opened:
-        volume = accepted_volume(
-            array=array,
-            affine=np.diag([5.0, 5.0, 5.0, 1.0]),
-            technical=Technical(orientation_source="scanner"),
-            **changes,
-        )
+        volume = accepted_volume(array=array, affine=np.diag([5.0, 5.0, 5.0, 1.0]), **changes)
         assert opened.add(volume) == "added"
 
 
@@ -263,12 +257,17 @@ def test_an_audit_needs_a_settings_file_and_takes_no_store_beside_it(site, capsy
     assert audited(site, "--store", str(site.store)) == 2
 
 
-def test_an_audit_of_a_store_that_has_grown_is_another_audit(site, copy, tmp_path, capsys):
+def test_another_cohort_is_another_audit_where_the_viewed_volumes_are_the_same(
+    site, copy, tmp_path, capsys
+):
     shutil.copytree(site.runs / "audit", tmp_path / "runs" / "audit")
     words = (f"store={copy}", f"runs={tmp_path / 'runs'}")
     assert audited(site, *words) == 0
     assert "finished already" in capsys.readouterr().out
-    add(copy, key=key_of("grown"), patient_key=key_of("grown"))
+    config = load(site.folder / "audit.yaml", AuditConfig)
+    found = select(Store.open(copy), config, policy_of(config.policy), is_probed=False)
+    viewed = {row.key for row in found.viewed}
+    remove(copy, next(row.key for row in found.every if row.key not in viewed))
     assert audited(site, *words) == 2
     assert "other inputs (volumes)" in capsys.readouterr().err
 
