@@ -273,12 +273,15 @@ def test_another_cohort_is_another_audit_where_the_viewed_volumes_are_the_same(
 
 
 def test_lesion_maps_are_named_and_compared(site, copy, altered, capsys):
-    marked = Store.open(copy).rows("CT")[:3]
-    with Store.open(copy) as opened:
-        for row in marked:
-            lesion = np.zeros(row.shape, np.uint8)
-            lesion[:2, :2, :2] = 1
+    def mark(row, length):
+        lesion = np.zeros(row.shape, np.uint8)
+        lesion[:length, :2, :2] = 1
+        with Store.open(copy) as opened:
             opened.add_label_map("nodules", row.key, lesion, affine=row.affine)
+
+    marked = Store.open(copy).rows("CT")[:3]
+    for row in marked:
+        mark(row, 2)
     words = (f"store={copy}", "lesion_set=nodules")
     config = load(site.folder / "audit.yaml", AuditConfig, overrides=words)
     found = select(Store.open(copy), config, policy_of(config.policy), is_probed=False)
@@ -289,8 +292,11 @@ def test_lesion_maps_are_named_and_compared(site, copy, altered, capsys):
     assert data["lesions"]["digest"] in capsys.readouterr().out
     with sqlite3.connect(copy / "catalogue.sqlite") as database:
         database.execute("DELETE FROM label_maps WHERE key = ?", (marked[0].key,))
+    mark(marked[0], 3)
     assert audited(site, *words, "--verify", report) == 3
-    assert "Labels: the lesion maps" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Labels: the lesion maps" in said
+    assert "Volumes" not in said
 
 
 def test_an_encoder_is_compared_where_it_is_given(site, told, altered, capsys):
