@@ -2,62 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from medcl.build.policies import policy_of
 from medcl.config.audit import AuditConfig
-from medcl.config.loading import check
-from medcl.config.yaml_text import parse
-from medcl.errors import AuditError, InputError, PolicyError, RequestError
-from medcl.stages.audit_papers import code_of, report_digest, settings_of
+from medcl.errors import AuditError, InputError, PolicyError
+from medcl.stages.audit_papers import code_of, settings_of
+from medcl.stages.audit_report import Report, read_report, settings_in
 from medcl.stages.audit_selection import Selection, select
 from medcl.stages.encoders import checksum
 from medcl.stages.run_folder import difference
 from medcl.stages.summary import StageSummary, Table
-from medcl.store.manifest import Manifest
 from medcl.store.store import Store
-
-_NO_REPORT = (
-    "A report to verify must be an audit.json that this version of `medcl audit` wrote; the file "
-    "that was named is none. Reports of before do not name their volumes: run the audit again."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
-    """What a report says of itself.
-
-    Attributes:
-        digest: SHA-256 of its file.
-        policy: The policy in full, and below it its name and hash.
-        settings: All that decide, the policy among them.
-        code: What measured.
-        data: Which volumes.
-        known: The volumes that were selected.
-        viewed: How many of them views were measured of.
-        read: Places among them of those whose voxels were read.
-        facts: What was known of them.
-        task: What it was audited for.
-        is_safe: Whether it calls the policy safe, as declared and as measured.
-        encoder: Checksum of the encoder that was asked; ``None`` where none was.
-    """
-
-    digest: str
-    policy: Mapping[str, Any]
-    policy_name: str
-    policy_hash: str
-    settings: Mapping[str, Any]
-    code: Mapping[str, Any]
-    data: Mapping[str, Any]
-    known: Manifest
-    viewed: int
-    read: frozenset[int]
-    facts: Mapping[str, Any]
-    task: str
-    is_safe: bool
-    encoder: str | None
 
 
 def run(
@@ -80,8 +37,8 @@ def run(
         InputError: The file is no report.
         RequestError: No store is named.
     """
-    told = _read(report)
-    asked = _settings_in(told, store) if config is None else config
+    told = read_report(report)
+    asked = settings_in(told, store) if config is None else config
     if store is not None:
         asked = asked.model_copy(update={"store": store})
     opened, policy = Store.open(asked.store), policy_of(asked.policy)
@@ -103,48 +60,7 @@ def run(
     return _summary(told, is_encoder_known=encoder is not None)
 
 
-def _read(report: Path) -> _Report:
-    try:
-        content = json.loads(report.read_text(encoding="utf-8"))
-        encoder, parts = content.get("encoder"), content["data"]["parts"]
-        return _Report(
-            digest=report_digest(report),
-            policy=dict(content["policy"]),
-            policy_name=str(content["policy_name"]),
-            policy_hash=str(content["policy_hash"]),
-            settings=dict(content["settings"]),
-            code={name: content["code"][name] for name in code_of()},
-            data=dict(content["data"]),
-            known=Manifest.from_json(content["data"]["selected"]),
-            viewed=int(parts["views"]["volumes"]),
-            read=frozenset(place for part in parts.values() for place in part["places"]),
-            facts=dict(content["facts"]),
-            task=str(content["task"]),
-            is_safe=content["is_safe"] is True and content["verdict"]["outcome"] == "PASS",
-            encoder=None if encoder is None else str(encoder["checksum"]),
-        )
-    except OSError as error:
-        raise InputError(f"The report could not be opened: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(_NO_REPORT) from None
-
-
-def _settings_in(told: _Report, store: Path | None) -> AuditConfig:
-    """Return the settings that stand in a report, which names no place.
-
-    Raises:
-        RequestError: No store is given.
-    """
-    if store is None:
-        raise RequestError(
-            "A report says which volumes, not where they are: name its settings file "
-            "(medcl audit CONFIG --verify REPORT.json) or the store (--store STORE)."
-        )
-    settings = {**told.settings, "name": "verify", "store": str(store)}
-    return check(parse(json.dumps(settings), label="report"), AuditConfig, label="report")
-
-
-def _policy(told: _Report, asked: AuditConfig) -> Iterator[str]:
+def _policy(told: Report, asked: AuditConfig) -> Iterator[str]:
     policy = policy_of(asked.policy)
     # Under another version of the contract every hash differs; that is told as the code.
     is_same_contract = told.code["contract_version"] == code_of()["contract_version"]
@@ -156,7 +72,7 @@ def _policy(told: _Report, asked: AuditConfig) -> Iterator[str]:
         )
 
 
-def _settings(told: _Report, asked: AuditConfig) -> Iterator[str]:
+def _settings(told: Report, asked: AuditConfig) -> Iterator[str]:
     then, now = (
         {name: value for name, value in settings.items() if name != "policy"}
         for settings in (told.settings, settings_of(asked))
@@ -165,7 +81,7 @@ def _settings(told: _Report, asked: AuditConfig) -> Iterator[str]:
         yield f"Settings: other values of {difference(then, now)}."
 
 
-def _code(told: _Report) -> Iterator[str]:
+def _code(told: Report) -> Iterator[str]:
     now = code_of()
     words = {"medcl": "version", "contract_version": "contract version"}
     changed = [name for name in words if told.code[name] != now[name]]
@@ -175,7 +91,7 @@ def _code(told: _Report) -> Iterator[str]:
         yield "Code: of the same version, but its source text has changed since."
 
 
-def _volumes(told: _Report, found: Selection, store: Store) -> Iterator[str]:
+def _volumes(told: Report, found: Selection, store: Store) -> Iterator[str]:
     departure = told.known.departure(found.every)
     gone = set(told.known.departure(store.rows()).missing)
     places = {
@@ -205,7 +121,7 @@ def _volumes(told: _Report, found: Selection, store: Store) -> Iterator[str]:
         yield "Labels: the lesion maps of these volumes are not those of the report."
 
 
-def _encoder(told: _Report, encoder: Path | None) -> Iterator[str]:
+def _encoder(told: Report, encoder: Path | None) -> Iterator[str]:
     if encoder is None:
         return
     if told.encoder is None:
@@ -225,7 +141,7 @@ def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _summary(told: _Report, *, is_encoder_known: bool) -> StageSummary:
+def _summary(told: Report, *, is_encoder_known: bool) -> StageSummary:
     known = told.known
     said = [
         f"The report is of these {len(known.marks)} volumes of {known.num_patients} patients, "

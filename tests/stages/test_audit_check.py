@@ -14,7 +14,7 @@ from medcl.stages import audit_check
 from medcl.stages.audit_papers import settings_of
 from medcl.stages.audit_selection import select
 from medcl.stages.encoders import checksum
-from medcl.store.manifest import volumes_digest
+from medcl.store.manifest import Manifest, volumes_digest
 from medcl.store.store import Store
 from tests.stages.small_site import medcl
 from tests.store.conftest import accepted_volume, key_of
@@ -146,7 +146,7 @@ def test_how_many_of_the_missing_had_been_read_is_told(site, told, copy, capsys)
     kept, read = rows[:4], read_of(told[1])
     remove(copy, *(row.key for row in rows[4:]))
     assert audited(site, "--store", str(copy), "--verify", str(told[0])) == 3
-    known = audit_check.Manifest.from_json(told[1]["data"]["selected"])
+    known = Manifest.from_json(told[1]["data"]["selected"])
     places = {place for part in told[1]["data"]["parts"].values() for place in part["places"]}
     gone = read - len(places.intersection(known.places(kept)))
     assert f"{len(rows) - 4} missing ({gone} of them read)" in capsys.readouterr().err
