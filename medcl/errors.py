@@ -8,6 +8,7 @@ MedclError                      exit status 1
 │   └── CheckpointError         a checkpoint that does not fit
 └── SafetyError                 exit status 3: refused although it could be done
     ├── PolicyError             views that break what the task needs
+    ├── AuditError              an audit of other volumes, another policy or other code
     ├── LeakageError            test patients seen in pretraining
     ├── PrivacyError            no secret, or another site's secret
     └── CorruptionError         stored bytes that are not what was written
@@ -51,6 +52,10 @@ class SafetyError(MedclError):
 
 class PolicyError(SafetyError):
     """A view policy breaks what the task or the modality needs."""
+
+
+class AuditError(SafetyError):
+    """An audit is not of the volumes, the policy or the code that it is held against."""
 
 
 class LeakageError(SafetyError):

@@ -11,6 +11,14 @@ Json = Annotated[
 Settings = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="Settings file (YAML).", show_default=False)
 ]
+SettingsOrNone = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG",
+        help="Settings file (YAML); with --verify and --store it may be left out.",
+        show_default=False,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
@@ -26,6 +34,18 @@ StoreOption = Annotated[
 ProbedEncoder = Annotated[
     Path | None,
     typer.Option("--encoder", help="Folder of a pretrained encoder: what does it still tell?"),
+]
+VerifiedReport = Annotated[
+    Path | None,
+    typer.Option(
+        "--verify",
+        metavar="REPORT.json",
+        help="Measure nothing; say whether this report is of these volumes and this policy.",
+    ),
+]
+VerifiedStore = Annotated[
+    Path | None,
+    typer.Option("--store", help="With --verify: the store, where no CONFIG or another is meant."),
 ]
 KeyFile = Annotated[
     Path,

@@ -62,6 +62,7 @@ footer { margin-top: 3rem; color: #666; font-size: .85rem; }
   tr, figure, table.whole, .sign { break-inside: avoid; }
   section:has(> figure) { break-before: page; }
   figure img { width: auto; max-width: 100%; max-height: 200mm; }
+  figure.half { margin: 2mm 0; } figure.half img { max-width: 89%; max-height: none; }
   details pre { columns: 3; font-size: .75rem; }
   * { print-color-adjust: exact; } }
 """

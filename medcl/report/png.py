@@ -36,6 +36,17 @@ def grey_png(picture: Picture) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in parts)
 
 
+def png_size(content: bytes) -> tuple[int, int]:
+    """Return width and height of a PNG file in pixels.
+
+    Example:
+        >>> png_size(grey_png(np.zeros((2, 3), np.uint8)))
+        (3, 2)
+    """
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
+
+
 def _chunk(name: bytes, content: bytes) -> bytes:
     check = zlib.crc32(name + content)
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)

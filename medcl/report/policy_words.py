@@ -12,7 +12,7 @@ from medcl.augment.safety.tasks import TaskProfile, meaningless_flags
 from medcl.augment.safety.verdict import CODES, Violation
 
 TASKS: Mapping[TaskProfile, str] = {
-    TaskProfile.GENERIC: "a task that nobody has named yet",
+    TaskProfile.GENERIC: "a task not named yet: any but those excluded",
     TaskProfile.LATERAL: "the side of disease: left or right, lobes, situs",
     TaskProfile.DENSITY: "density: emphysema, fat, haemorrhage, calcium, bone mineral",
     TaskProfile.SIZE: "size: nodule diameter, RECIST, aneurysm, organ volume, atrophy",

@@ -8,8 +8,7 @@ from medcl.augment.checking import check_policy, require_safe
 from medcl.augment.policy import Policy
 from medcl.augment.safety.tasks import TaskProfile
 from medcl.augment.sampled_views import sampled_views
-from medcl.build.cohorts import cohort_rows
-from medcl.build.policies import accepted_of, facts_of, policy_of, stored_modality
+from medcl.build.policies import accepted_of, policy_of
 from medcl.config.audit import AuditConfig
 from medcl.config.writing import write
 from medcl.encoders.delivery import Delivered, read_encoder
@@ -25,19 +24,20 @@ from medcl.stages.audit_papers import (
     REPORT,
     SENTENCES,
     Pictures,
+    code_of,
     judged,
     keep,
     sentences,
     settings_of,
     track,
 )
-from medcl.stages.audit_partners import chosen_pairs, partners_measured
-from medcl.stages.audit_volumes import marked, of_many_patients, read_case
+from medcl.stages.audit_partners import partners_measured
+from medcl.stages.audit_selection import select
+from medcl.stages.audit_volumes import marked, read_case
 from medcl.stages.encoders import checksum, require_same_input
 from medcl.stages.progress import ProgressSink
 from medcl.stages.run_folder import RunFolder, content_digest
 from medcl.stages.summary import Figure, StageSummary, Table, Written
-from medcl.store.partners import partners_of
 from medcl.store.rows import VolumeRow
 from medcl.store.store import Store
 
@@ -63,9 +63,9 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
     store = Store.open(config.store)
     policy = policy_of(config.policy)
     delivered = _encoder(config, policy)
-    every = cohort_rows(store, config.cohort, modality=stored_modality(policy))
+    selection = select(store, config, policy, is_probed=delivered is not None)
+    facts = selection.facts
     # An encoder may be probed for what an unsafe policy taught it; the page says what is broken.
-    facts = facts_of(every, with_lesions=marked(store, config))
     judge = require_safe if delivered is None else check_policy
     verdict = judge(
         policy,
@@ -73,14 +73,14 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         facts=facts,
         accepted=accepted_of(config.accept_unknown),
     )
-    rows = of_many_patients(every, config.volumes, config.seed)
-    inputs: dict[str, object] = {"settings": settings_of(config), "volumes": content_digest(rows)}
-    partners = {} if policy.partner is None else partners_of(every)
-    beside = chosen_pairs(config, every, partners)
-    if beside:
-        inputs["partners"] = content_digest([row for pair in beside for row in pair])
-    if config.lesion_set is not None:
-        inputs["lesions"] = store.label_digest(config.lesion_set)
+    inputs: dict[str, object] = {
+        "settings": settings_of(config),
+        # Of all that are selected: verdict, difficulty and probe rest on more than is viewed.
+        "volumes": selection.manifest.digest,
+        "lesions": selection.lesions,
+    }
+    if selection.pairs:
+        inputs["partners"] = content_digest([row for pair in selection.pairs for row in pair])
     name = config.name
     if config.encoder is not None:
         inputs["encoder"] = checksum(config.encoder)
@@ -90,7 +90,7 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         note = "This audit is finished already; nothing was done."
         return _summary(run_folder.folder, cast("dict[str, Figure]", found), [note])
     write(config, run_folder.folder / "settings.yaml")
-    cases = _read(store, config, rows, progress)
+    cases = _read(store, config, selection.viewed, progress)
     with progress.task("Measuring", total=len(cases), unit="volumes") as advance:
         report = audit_views(
             policy,
@@ -107,22 +107,24 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
             config,
             policy,
             store=store,
-            census=Census(len(every), len(partners)),
-            chosen=beside,
+            census=Census(len(selection.every), len(selection.partners)),
+            chosen=selection.pairs,
             progress=progress,
         )
         report = report.with_partners(found_beside)
-    matched = of_many_patients(every, config.difficulty.volumes, config.seed)
     difficulty = difficulty_of(
         config,
         policy,
         store=store,
-        rows=matched,
-        partners=partners,
+        rows=selection.matched,
+        partners=selection.partners,
         progress=progress,
     )
     content: dict[str, object] = {
         **judged(report, verdict),
+        "code": code_of(),
+        "settings": settings_of(config),
+        "data": selection.to_json(),
         "task": config.task,
         "policy": policy.to_json(),
         "facts": facts.to_json(),
@@ -130,13 +132,13 @@ def run(config: AuditConfig, *, progress: ProgressSink) -> StageSummary:
         "difficulty": difficulty.to_json() if difficulty else None,
     }
     if delivered is not None:
-        shown = of_many_patients(every, config.probe.volumes, config.seed)
-        content["encoder"] = encoder_content(
-            config, delivered, policy, store=store, rows=shown, progress=progress
+        told = encoder_content(
+            config, delivered, policy, store=store, rows=selection.probed, progress=progress
         )
+        content["encoder"] = {"checksum": inputs["encoder"], **told}
     said = [*sentences(report), *([difficulty.sentence] if difficulty else [])]
     pictures = Pictures(_sheets(config, policy, cases), partner_sheets)
-    keep(run_folder.folder, config, content, pictures, said)
+    keep(run_folder.folder, content, pictures, said)
     track(run_folder.folder, config, content, fingerprint=run_folder.fingerprint)
     _require_sound(report)
     figures = _figures(report, content)

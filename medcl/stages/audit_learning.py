@@ -10,11 +10,7 @@ from medcl.build.networks import method_of, require_sizes
 from medcl.config.audit import AuditConfig
 from medcl.config.objective import ProjectorConfig
 from medcl.encoders.delivery import Delivered
-from medcl.evaluation.difficulty.difficulty import (
-    FEWEST_PATIENTS,
-    Difficulty,
-    measure_difficulty,
-)
+from medcl.evaluation.difficulty.difficulty import Difficulty, measure_difficulty
 from medcl.evaluation.difficulty.pairs import PairMaker
 from medcl.evaluation.probes.invariances import probe_invariances
 from medcl.runtime.devices import choose_device
@@ -41,14 +37,14 @@ def difficulty_of(
         config: Settings.
         policy: How views are drawn.
         store: Where the voxels are.
-        rows: Volumes of different patients.
+        rows: Volumes of different patients; none where the patients are too few.
         partners: By key, volumes of the cohort that a second view may be of.
         progress: Shows how far it is.
 
     Returns:
         Figures and verdict.
     """
-    if len({row.patient_key for row in rows}) < FEWEST_PATIENTS:
+    if not rows:
         return None
     method = method_of(
         encoder=config.difficulty.encoder,

@@ -1,5 +1,6 @@
 """What an audit leaves: JSON, the page that is signed, pictures, sentences, a run in MLflow."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from medcl.evaluation.audit.safety import SafetyReport
 from medcl.report.audit.page import Surroundings, audit_page
 from medcl.report.contact_sheet import stacked_png
 from medcl.runtime.files import write_bytes, write_json
+from medcl.runtime.own_source import source_digest
 from medcl.tracking.audit_runs import AuditRun, log_audit
 from medcl.tracking.tracker import Tracker
 
@@ -56,6 +58,20 @@ def judged(report: SafetyReport, verdict: Verdict) -> dict[str, object]:
     return {**report.to_json(), "verdict": verdict.to_json(), "is_safe": is_safe}
 
 
+def code_of() -> dict[str, object]:
+    """Return what measures: the version, the contract's version, and a hash of the source."""
+    return {
+        "medcl": medcl.__version__,
+        "contract_version": CONTRACT_VERSION,
+        "source": source_digest(),
+    }
+
+
+def report_digest(path: Path) -> str:
+    """Return the SHA-256 of a report's bytes, as its page names it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def sentences(report: SafetyReport) -> list[str]:
     """Return what an audit found, as a report shows it."""
     failing = [finding for finding in report.findings if finding.status == "fail"]
@@ -77,32 +93,27 @@ def sentences(report: SafetyReport) -> list[str]:
     return lines + [each.sentence for each in report.breaches] + paired
 
 
-def keep(
-    folder: Path,
-    config: AuditConfig,
-    content: Content,
-    pictures: Pictures,
-    said: Sequence[str],
-) -> None:
+def keep(folder: Path, content: Content, pictures: Pictures, said: Sequence[str]) -> None:
     """Write everything into the folder of the run.
 
     Args:
         folder: Of the run.
-        config: Settings.
         content: What was found; becomes ``audit.json``, and the page is made of what that holds.
         pictures: One per case, and one per pair of two series.
         said: Sentences for a study's report.
     """
     stored: Content = json.loads(json.dumps(content, allow_nan=False))
     encoder = " --encoder ENCODER" if "encoder" in stored else ""
+    write_json(folder / REPORT, stored)
     given = Surroundings(
+        report_digest=report_digest(folder / REPORT),
         sheets=pictures.views,
         partner_sheets=pictures.partners,
-        settings=json.dumps(settings_of(config), indent=2, sort_keys=True),
-        commands=(f"medcl audit settings.yaml{encoder}",),
-        code=f"medcl {medcl.__version__}, contract version {CONTRACT_VERSION}",
+        commands=(
+            f"medcl audit settings.yaml{encoder}",
+            f"medcl audit settings.yaml{encoder} --verify {REPORT}",
+        ),
     )
-    write_json(folder / REPORT, stored)
     write_bytes(folder / PAGE, audit_page(stored, given).encode())
     write_bytes(folder / CONTACT_SHEET, stacked_png([*pictures.views, *pictures.partners]))
     write_bytes(folder / SENTENCES, "\n".join(said).encode())
@@ -124,11 +135,26 @@ def track(folder: Path, config: AuditConfig, content: Content, *, fingerprint: s
         name=folder.name,
         fingerprint=fingerprint,
         verdict=verdict,
-        params={**settings_of(config), "policy_hash": content["policy_hash"]},
+        params=_params(content),
         metrics=_metrics(content),
         files=[folder / name for name in (PAGE, REPORT, CONTACT_SHEET)],
     )
     log_audit(Tracker.open(config.runs, project=config.tracking.experiment), audit)
+
+
+def _params(content: Content) -> dict[str, object]:
+    """Return settings, and what the audit is of; the marks of volumes stand in the JSON only."""
+    data = content["data"]
+    named = {
+        name: {each: of[each] for each in ("digest", "volumes", "patients")}
+        for name, of in {"selected": data["selected"], **data["parts"]}.items()
+    }
+    return {
+        **content["settings"],
+        "policy_hash": content["policy_hash"],
+        "code": content["code"],
+        "data": named | {"lesions": data["lesions"]},
+    }
 
 
 def _metrics(content: Content) -> dict[str, float]:

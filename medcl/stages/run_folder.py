@@ -70,10 +70,10 @@ class RunFolder:
         if record.exists():
             found = _read(record)
             if found.get("fingerprint") != mark:
-                asked = {"stage": stage, "inputs": inputs}
+                told = difference(found.get("inputs"), inputs) or "another stage"
                 raise RequestError(
                     f"{folder} already holds a {found.get('stage', 'foreign')} run with other "
-                    f"inputs ({_difference(found, asked)}). Give the run another name or remove "
+                    f"inputs ({told}). Give the run another name or remove "
                     f"the folder."
                 )
         else:
@@ -115,12 +115,22 @@ def _read(record: Path) -> dict[str, object]:
     return content
 
 
-def _difference(found: Mapping[str, object], asked: Mapping[str, object]) -> str:
-    """Return the names of the first settings that differ, never their values."""
-    old, new = _flatten(found.get("inputs"), ""), _flatten(asked["inputs"], "")
+def difference(then: object, now: object) -> str:
+    """Return the names of the first inputs that differ, never their values.
+
+    Args:
+        then: Inputs of a run, as nested mappings.
+        now: Others.
+
+    Returns:
+        Nothing, where none does.
+
+    Example:
+        >>> difference({"seed": 0, "steps": {"most": 3}}, {"seed": 0, "steps": {"most": 4}})
+        'steps.most'
+    """
+    old, new = _flatten(then, ""), _flatten(now, "")
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    if not names:
-        return "another stage"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

@@ -56,6 +56,7 @@ def difficulty(**values):
 
 def encoder():
     return {
+        "checksum": "34" * 32,
         "num_volumes": 40,
         "num_patients": 40,
         "probes": [
@@ -100,8 +101,22 @@ def partners(**values):
     } | values
 
 
+def data(**values):
+    part = {"digest": "cd" * 32, "volumes": 6, "patients": 5, "places": [0, 2, 3, 4, 6, 7]}
+    return {
+        "modality": "CT",
+        "cohort": {},
+        "selected": {"digest": "ab" * 32, "volumes": 8, "patients": 7, "marks": []},
+        "parts": {"difficulty": part | {"volumes": 8, "digest": "ef" * 32}, "views": part},
+        "lesions": None,
+    } | values
+
+
 def content(policy=STRICT, **values):
     return {
+        "code": {"medcl": "0.1.0", "contract_version": 4, "source": "12" * 32},
+        "settings": {"task": "generic"},
+        "data": data(),
         "policy": policy.to_json(),
         "policy_hash": policy.hash,
         "task": "generic",

@@ -26,9 +26,7 @@ from tests.report.audit_content import (
 )
 from tests.report.test_contact_sheet import volume
 
-GIVEN = Surroundings(
-    settings='{"task": "generic"}', commands=("medcl audit settings.yaml",), code="medcl 0.1.0"
-)
+GIVEN = Surroundings(report_digest="78" * 32, commands=("medcl audit settings.yaml",))
 
 
 def words(html):
@@ -47,7 +45,8 @@ def section(text, title):
 
 def test_nothing_runs_in_it_and_no_request_leaves_it():
     sheet = sheet_png(sheet_rows(STRICT, volume(), case=1, draws=2), title="case 1")
-    html = page(Surroundings(sheets=[sheet], settings="<script>alert(1)</script>"))
+    settings = {"accept_unknown": ["<script>alert(1)</script>"]}
+    html = page(replace(GIVEN, sheets=[sheet]), settings=settings)
     assert "default-src 'none'" in html
     assert "<script" not in html
     assert "http:" not in html.replace("http-equiv", "")
@@ -212,7 +211,7 @@ def test_controls_declared_bounds_and_what_was_not_measured_are_shown():
             not_measured=["lesion_kept", "suv_gain"],
         )
     )
-    caught = "identity pass a task that nobody has named yet median of lung moved by (HU) 50 HU ≤ 5"
+    caught = "identity pass a task not named yet median of lung moved by (HU) 50 HU ≤ 5"
     assert f"{caught} failed, NOT as it must" in text
     assert "rotation position of the patient 10 ° 12 ° 0.5 ° broken" in text
     assert "1 times a transform declares to keep a quantity exactly, and does." in text
@@ -230,7 +229,7 @@ def test_a_control_that_passed_was_caught_by_nothing():
         "limit": 0.0,
     }
     text = words(page(control_results=[passed]))
-    assert "unchanged pass a task that nobody has named yet nothing passed, as it must" in text
+    assert "unchanged pass a task not named yet nothing passed, as it must" in text
 
 
 def test_parts_are_in_per_cent_and_no_number_has_an_exponent():
@@ -304,7 +303,7 @@ def test_no_heading_stands_above_nothing_and_no_cell_of_a_head_is_empty():
 
 def test_the_purpose_and_what_is_excluded_stand_beside_the_verdict():
     top = words(page()).split(" Purpose ")[0]
-    assert "This purpose: pretraining for a task that nobody has named yet." in top
+    assert "This purpose: pretraining for a task not named yet: any but those excluded." in top
     assert "NOT valid for: density, size, whether a small lesion is there, texture" in top
 
 
@@ -414,7 +413,7 @@ def test_pairs_of_two_series_are_shown_in_turn_at_one_place():
     assert np.isclose(both.plane, row.original.plane)[known].mean() == pytest.approx(0.5, abs=0.1)
     sheets = [sheet_png([row], title="Partners")]
     html = audit_page(
-        content(policy=paired, partners=partners()), Surroundings(partner_sheets=sheets)
+        content(policy=paired, partners=partners()), replace(GIVEN, partner_sheets=sheets)
     )
     assert html.count('src="data:image/png;base64,') == 1
     assert "both series show one place" in section(words(html), "Pairs of two series")

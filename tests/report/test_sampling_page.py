@@ -16,11 +16,11 @@ from medcl.augment.sampled_views import sampled_views
 from medcl.augment.transforms.crop import Crop
 from medcl.augment.transforms.rotation import Rotation
 from medcl.geometry.affine import rotation
-from medcl.report.audit.page import Surroundings, audit_page
+from medcl.report.audit.page import audit_page
 from medcl.report.policy_words import quantities_of
 from medcl.report.sampling_words import claimed
 from tests.report.audit_content import content
-from tests.report.test_audit_page import words
+from tests.report.test_audit_page import GIVEN, words
 
 CROP = Crop(min_overlap=0.5)
 SHAPE = (256, 256, 64)
@@ -42,7 +42,7 @@ def facts_of(*volumes):
 
 def told(policy, *volumes, **values):
     facts = facts_of(*volumes).to_json() if volumes else {}
-    html = audit_page(content(policy=policy, facts=facts, **values), Surroundings())
+    html = audit_page(content(policy=policy, facts=facts, **values), GIVEN)
     return words(html).split("what in the world does the same ")[1].split(" What was measured ")[0]
 
 
@@ -129,7 +129,7 @@ def test_a_scan_too_short_for_a_bound_leaves_density_unknown_and_the_tasks_that_
     assert "from feet to head voxels 1 mm apart are drawn together to 2 mm, and" in text
     assert "the shortest volume has 3 mm" in text
     assert "density (calibrated values) unknown kept" in text
-    assert "leaves unknown: density, a task that nobody has named yet." in text
+    assert "leaves unknown: density, a task not named yet." in text
 
 
 def test_without_volumes_sampling_is_unknown_and_said_to_be_unchecked():
@@ -190,7 +190,7 @@ def test_the_json_holds_what_the_page_says():
 def test_the_reason_of_an_excluded_task_names_the_noise_that_is_left():
     html = audit_page(
         content(policy=views(0.7, 0.7, 1.0), facts=facts_of(volume(0.9, 0.9, 2.0)).to_json()),
-        Surroundings(),
+        GIVEN,
     )
     excluded = words(html).split("Excluded: not valid for")[1]
     assert "blended from those around, which leaves 35 to 100 % of the noise" in excluded

@@ -135,7 +135,18 @@ def test_page_json_and_pictures_are_in_mlflow(site):
         ((run_id, place),) = database.execute(names).fetchall()
         metrics = database.execute("SELECT key FROM metrics WHERE run_uuid = ?", (run_id,))
         keys = {key for (key,) in metrics}
+        asked = "SELECT key, value FROM params WHERE run_uuid = ?"
+        params = dict(database.execute(asked, (run_id,)))
     assert {"difficulty/untrained_mrr", "safety/orientation_worst"} <= keys
+    found = content(site.runs / "audit")
+    for name, of in {"selected": found["data"]["selected"], **found["data"]["parts"]}.items():
+        for figure in ("digest", "volumes", "patients"):
+            assert params[f"data.{name}.{figure}"] == str(of[figure])
+    assert params["policy_hash"] == found["policy_hash"]
+    assert params["code.source"] == found["code"]["source"]
+    logged = " ".join(params.values())
+    assert str(site.folder) not in logged
+    assert not any(mark in logged for marks in found["data"]["selected"]["marks"] for mark in marks)
     held = {path.name for path in (site.runs / place.split("/runs/")[1]).iterdir()}
     assert held == {"audit.html", "audit.json", "contact_sheet.png"}
 
@@ -149,7 +160,7 @@ def test_an_encoder_is_asked_in_a_folder_of_its_own(site, probed):
     assert "What the encoder has learnt to ignore" not in (
         (site.runs / "audit" / "audit.html").read_text()
     )
-    assert "encoder_checksum" not in html
+    assert content(probed)["encoder"]["checksum"] in html.split("Signatures")[1]
     assert str(site.folder) not in (probed / "run.json").read_text()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from medcl.errors import PolicyError
-from medcl.stages import audit, audit_partners, encoders
+from medcl.stages import audit_partners, audit_selection, encoders
 from medcl.store.store import Store
 from tests.stages.small_site import AUDIT, PRETRAIN, medcl
 
@@ -98,7 +98,7 @@ def test_an_audit_with_a_partner_that_is_elsewhere_stops_with_the_reason(site, c
         seconds.update(second.key for _, second in pairs)
         return pairs
 
-    monkeypatch.setattr(audit, "chosen_pairs", spied)
+    monkeypatch.setattr(audit_selection, "chosen_pairs", spied)
     monkeypatch.setattr(audit_partners, "read_case", moved)
     settings = site.settings("elsewhere", AUDIT)
     changes = ("task=lateral", "volumes=1", "difficulty.steps=0", "tracking.enabled=false")

@@ -1,5 +1,7 @@
 """The end of an audit's page: reader study, limitations, signatures."""
 
+from collections.abc import Mapping
+
 from medcl.augment.policy import Policy
 from medcl.evaluation.quantities.local import local_quantities_of
 from medcl.evaluation.quantities.partners import partner_quantities_of
@@ -48,6 +50,8 @@ def limitations(content: Content, policy: Policy) -> list[str]:
     said = [
         f"Measured on {content['num_volumes']} volumes of {content['num_patients']} patients of "
         f"one store; other scanners and protocols need an audit of their own.",
+        "Patients are told apart as the archive does; a file that names nobody counts as a patient "
+        "of its own.",
         "That every view is legal does not say what an encoder makes of them; "
         + (
             "what this one still tells is said above."
@@ -59,7 +63,8 @@ def limitations(content: Content, policy: Policy) -> list[str]:
         "workable and does not predict the gain from pretraining."
         if content.get("difficulty")
         else "Whether there is something to learn from these views was not measured.",
-        "Only those volumes were looked at that the settings select, in the grid of the policy.",
+        "Only those volumes were looked at that are counted under Volumes, in the grid of the "
+        "policy.",
     ]
     return [*said, *_missing(content, policy), *content.get("not_covered", ())]
 
@@ -87,16 +92,33 @@ def _has(policy: Policy, name: str) -> bool:
     return owner is None or owner == policy.modality
 
 
-def signature(*, policy_hash: str, code: str) -> str:
-    """Return what is signed, and lines to sign it on."""
-    signed = {"policy hash": policy_hash, "contract and code": code}
+def signature(signed: Mapping[str, str], *, may_be_signed: bool) -> str:
+    """Return what is signed, and lines to sign it on.
+
+    Args:
+        signed: By name, all that the signature is for.
+        may_be_signed: Whether the audit calls the policy safe.
+
+    Returns:
+        HTML; without lines where there is nothing to approve.
+    """
+    if not may_be_signed:
+        refused = "Not to be signed: the verdict above does not call this policy safe."
+        return page.pairs(signed) + page.paragraphs([refused], kind="warning")
     blank = [["radiologist", "", "", ""], ["medical physicist", "", "", ""]]
     sentence = (
-        "I have seen the views and the figures, and find the policy fit for the purpose above, "
-        "with the exclusions named."
+        "I have seen the views and the figures, and find the policy fit for the purpose above, on "
+        "the volumes named here, with the exclusions named."
+    )
+    scope = (
+        "A signature is for exactly what stands in this list. The digest of volumes follows from "
+        "their voxels, their geometry and which of them are of one patient, not from names or "
+        "places. The last command below says whether a store still holds these volumes, and "
+        "prints the list to be compared with this page."
     )
     return (
         page.pairs(signed)
+        + page.paragraphs([scope], kind="caution")
         + page.paragraphs([sentence])
         + page.table(["role", "name", "date", "signature"], blank, kind="sign")
     )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from medcl.augment.contract import Flag
 from medcl.augment.safety.verdict import Verdict
 from medcl.report import page
-from medcl.report.audit.amounts import Content, amount
+from medcl.report.audit.amounts import Content, amount, percent
+from medcl.report.audit.reader_study import failure_rate_below
 from medcl.report.policy_words import FLAGS, TASKS, TaskWords, because, on_patient, spoken
 
 
@@ -24,26 +25,15 @@ def verdict(content: Content, declared: Verdict, words: TaskWords) -> str:
     warning = [each for each in content["findings"] if each["status"] == "warn"]
     breaches = content.get("breaches", ())
     good, all_controls = sum(content["controls"].values()), len(content["controls"])
-    if content["is_void"]:
-        kind, text = "fail", "VOID: a control did not come out as it must; nothing is proven."
-    elif declared.outcome == "FAIL":
-        kind, text = "fail", "NOT SAFE for this purpose, by its own contract."
-    elif declared.outcome == "UNKNOWN":
-        kind, text = "fail", "UNKNOWN: nobody answers for a quantity that this purpose needs."
-    elif breaches and not failing:
-        kind, text = "fail", "NOT SAFE: a declared bound does not hold, so no check can rely on it."
-    elif not content["is_safe"]:
-        kind, text = "fail", "NOT SAFE for this purpose, as measured."
-    elif content.get("not_covered"):
-        kind, text = "pass", "SAFE for this purpose, as declared; not all of it was measured."
-    else:
-        kind, text = "pass", "SAFE for this purpose, as declared and as measured."
+    kind = "pass" if is_safe(content, declared) else "fail"
+    text = _outcome(content, declared)
     excluded = ", ".join(task.split(":")[0] for task, _ in words.excluded)
     details = [f"This purpose: pretraining for {TASKS[declared.task]}."]
     details += [f"NOT valid for: {excluded}; why stands below."] * bool(excluded)
     details += [
         f"{len(content['findings'])} quantities measured: {len(failing)} beyond what is safe, "
-        f"{len(warning)} with a warning{_named(warning)}.",
+        f"{len(warning)} with a warning{_named(warning)}{_unneeded(warning)}.",
+        _reach(content),
         f"{good} of {all_controls} controls came out as they must.",
     ]
     details += [f"{reason}." for reason in because(declared.violations)]
@@ -67,6 +57,29 @@ def verdict(content: Content, declared: Verdict, words: TaskWords) -> str:
     )
 
 
+def is_safe(content: Content, declared: Verdict) -> bool:
+    """Return whether an audit calls its policy safe, as declared and as measured."""
+    return bool(content["is_safe"]) and declared.outcome == "PASS" and not content["is_void"]
+
+
+def _outcome(content: Content, declared: Verdict) -> str:
+    """Return the verdict in one sentence."""
+    is_measured_safe = all(each["status"] != "fail" for each in content["findings"])
+    if content["is_void"]:
+        return "VOID: a control did not come out as it must; nothing is proven."
+    if declared.outcome == "FAIL":
+        return "NOT SAFE for this purpose, by its own contract."
+    if declared.outcome == "UNKNOWN":
+        return "UNKNOWN: nobody answers for a quantity that this purpose needs."
+    if content.get("breaches") and is_measured_safe:
+        return "NOT SAFE: a declared bound does not hold, so no check can rely on it."
+    if not content["is_safe"]:
+        return "NOT SAFE for this purpose, as measured."
+    if content.get("not_covered"):
+        return "SAFE for this purpose, as declared; not all of it was measured."
+    return "SAFE for this purpose, as declared and as measured."
+
+
 def _is_hard_to_use(content: Content) -> bool:
     difficulty = content.get("difficulty")
     return difficulty is not None and difficulty["verdict"] != "workable"
@@ -78,6 +91,26 @@ def _breached(breach: Content) -> str:
         f"{FLAGS[Flag(breach['flag'])]}: {spoken(breach['transform'])} declares a change of "
         f"{bound} at most, measured are {measured}."
     )
+
+
+def _reach(content: Content) -> str:
+    """Return how far so few patients carry, where whoever signs cannot miss it."""
+    patients = content["num_patients"]
+    below = failure_rate_below(patients)
+    of_whom = f"Views were measured of {content['num_volumes']} volumes of {patients} patients"
+    if below >= 1:
+        return f"{of_whom}: so few say nothing of a further patient."
+    return (
+        f"{of_whom}: what happens in none of them may still happen in up to {percent(below)} % of "
+        f"further patients (95 %, rule of three)."
+    )
+
+
+def _unneeded(findings: Sequence[Content]) -> str:
+    """Return that the purpose needs none of some findings, where that is so."""
+    if not findings or any(each.get("may_fail", True) for each in findings):
+        return ""
+    return ", which this purpose does not need"
 
 
 def _named(findings: Sequence[Content]) -> str:
