@@ -70,7 +70,7 @@ def test_what_lies_outside_is_air_and_masked_not_a_reflection():
     [
         ({"max_degrees": 5.0}, TaskProfile.GENERIC, set()),
         ({"max_degrees": 10.0}, TaskProfile.GENERIC, {"SC022"}),
-        ({"max_degrees": 0.0, "zoom": (0.95, 1.05)}, TaskProfile.SIZE, {"SC020"}),
+        ({"max_degrees": 0.0, "zoom": (0.95, 1.05)}, TaskProfile.SIZE, {"SC020", "SC040"}),
         ({"max_degrees": 0.0, "zoom": (0.5, 1.5)}, TaskProfile.LATERAL, {"SC013"}),
     ],
 )

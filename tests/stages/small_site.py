@@ -22,7 +22,7 @@ POLICY = """
   transforms:
     - {kind: crop, min_overlap: 0.5}
     - {kind: rotation, max_degrees: 10.0}
-    - {kind: gaussian_noise, sd_hu: [0.0, 15.0]}
+    - {kind: gaussian_noise, sd_hu: [0.0, 10.0]}
 """
 
 
