@@ -41,7 +41,7 @@ def test_rendered_maps_of_turned_views_share_what_their_poses_share():
         pair = drawn_pair(step, *TURNED)
         one, other = (each.poses[0] for each in pair)
         found.append(shared_fraction(*maps_of(pair)))
-        assert found[-1] == pytest.approx(overlap(one, other, GRID), abs=2e-4)
+        assert found[-1] == pytest.approx(overlap(one, other, GRID), abs=6e-4)
     assert min(found) < 0.6
     assert max(found) < 1
 
@@ -79,6 +79,6 @@ def test_what_lies_outside_of_either_volume_is_not_asked_for():
     poses = [each.poses[0] for each in pair]
     wanted = shared(poses[0], SOURCE, poses[1], cut, GRID)
     assert 0.05 < wanted < overlap(*poses, GRID) - 0.05
-    assert shared_fraction(first, of_cut, measured=True) == pytest.approx(wanted, abs=2e-4)
+    assert shared_fraction(first, of_cut, measured=True) == pytest.approx(wanted, abs=6e-4)
     bent = [replace(each, deviation_voxels=1.0) for each in (first, of_cut)]
     assert shared_fraction(*bent, measured=True) == pytest.approx(wanted, abs=0.02)

@@ -8,7 +8,7 @@ from medcl.geometry.polytope import Parts, Sides, box_sides, common_mm3, part_wi
 from medcl.shapes import Affine, Points
 
 _MOST_CELLS = 24
-_DIGITS = 6  # a rendered place is known to about a thousandth of a voxel
+_DIGITS = 3  # a rendered place is known to about a thousandth of a voxel
 
 
 def shared_fraction(first: ViewMap, second: ViewMap, *, measured: bool = False) -> float:
@@ -20,9 +20,9 @@ def shared_fraction(first: ViewMap, second: ViewMap, *, measured: bool = False) 
         measured: Ask of what lies in the volume of either view only.
 
     Returns:
-        A fraction from 0 to 1: exact where both maps are straight, else estimated over 24 cells
-        along each axis, whose displaced places are looked up in the other view; 0 where nothing
-        is measured.
+        A fraction from 0 to 1, in thousandths: exact where both maps are straight, else estimated
+        over 24 cells along each axis, whose displaced places are looked up in the other view; 0
+        where nothing is measured.
     """
     if first.is_straight and second.is_straight:
         own, its = (_bodies(each, measured) for each in (first, second))

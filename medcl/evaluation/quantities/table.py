@@ -7,7 +7,6 @@ truly differ. A quantity that the task does not need warns at most.
 from dataclasses import replace
 
 from medcl.augment.policy import Policy
-from medcl.augment.transforms.displacement import Displacement
 from medcl.evaluation.quantities.field import FIELD
 from medcl.evaluation.quantities.geometry import GEOMETRY
 from medcl.evaluation.quantities.hounsfield import HOUNSFIELD
@@ -41,8 +40,5 @@ def quantities_of(policy: Policy) -> dict[str, Quantity]:
     if policy.modality in {"MR_WEIGHTED", "OT"}:
         found["ordering"] = replace(found["ordering"], passes=0.98)
     bound = getattr(policy.named.get("crop"), "min_overlap", 0.0)
-    bent = any(isinstance(each, Displacement) for each in policy.transforms)
-    # Exact of views that are not displaced; rendered places are known to a thousandth of a voxel.
-    least = bound - (0.01 if bent else 1e-3)
-    found["overlap"] = replace(found["overlap"], passes=least, fails=least)
+    found["overlap"] = replace(found["overlap"], passes=bound, fails=bound)
     return found
