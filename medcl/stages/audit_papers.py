@@ -74,18 +74,21 @@ def report_digest(path: Path) -> str:
 
 def sentences(report: SafetyReport) -> list[str]:
     """Return what an audit found, as a report shows it."""
-    failing = [finding for finding in report.findings if finding.status == "fail"]
+    failing, warned = (
+        sum(finding.status == status for finding in report.findings) for status in ("fail", "warn")
+    )
     lines = [
         f"Policy {report.policy_name} measured on {report.num_volumes} volumes of "
         f"{report.num_patients} patients, {report.num_draws} random and {report.num_corners} "
         f"extreme pairs of views each.",
-        f"{len(report.findings)} quantities measured, {len(failing)} beyond their limit; "
-        f"{sum(report.controls.values())} of {len(report.controls)} controls came out as they "
-        f"must.",
+        f"{len(report.findings)} quantities measured: {failing} beyond what is safe, {warned} with "
+        f"a warning; {sum(report.controls.values())} of {len(report.controls)} controls came "
+        f"out as they must.",
     ]
     lines += [
-        f"{finding.title}: mean {finding.mean:.3g}, worst {finding.worst:.3g} "
-        f"{finding.unit} (limit {finding.limit:.3g})."
+        f"{'Not safe' if finding.status == 'fail' else 'Warning'}, {finding.title}: mean "
+        f"{finding.mean:.3g}, worst {finding.worst:.3g} {finding.unit}; {finding.limit:.3g} would "
+        f"pass."
         for finding in report.findings
         if finding.status != "pass"
     ]

@@ -19,6 +19,7 @@ from medcl.augment.transforms.rotation import Rotation
 from medcl.augment.transforms.scale import Scale
 from medcl.evaluation.audit import harms, safety
 from medcl.evaluation.audit.safety import audit_views
+from medcl.stages.audit_papers import sentences
 from tests.evaluation.phantoms import GRID, phantom
 
 
@@ -76,6 +77,21 @@ def test_the_default_ct_policy_passes_and_every_control_comes_out_as_it_must(def
     assert found["orientation"].worst == pytest.approx(10, abs=0.1)
     assert found["overlap"].worst >= 0.5
     assert found["orientation"].num_draws == 2 * 2 * (3 + 2)
+
+
+def test_its_sentences_tell_warnings_from_what_is_not_safe(default_audit):
+    report, _ = default_audit
+    first, second, *others = sentences(report)
+    warned = [each for each in report.findings if each.status == "warn"]
+    assert warned
+    assert "measured on" in first
+    assert f"0 beyond what is safe, {len(warned)} with a warning" in second
+    assert sum(each.startswith(f"Warning, {warned[0].title}: ") for each in others) == 1
+    assert len(others) == len(warned)
+    worst = replace(warned[0], status="fail")
+    unsafe = sentences(replace(report, findings=(worst,)))
+    assert "1 quantities measured: 1 beyond what is safe, 0 with a warning" in unsafe[1]
+    assert unsafe[2].startswith(f"Not safe, {worst.title}: ")
 
 
 def test_a_report_is_plain_json_without_nan(default_audit):
